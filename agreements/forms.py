@@ -1,0 +1,321 @@
+"""Forms of the admin: terms with their criteria as plain text, calendars, and what the dialogs ask."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import holidays
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.text import slugify
+from unfold.forms import BaseDialogForm, PaginationInlineFormSet
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminExpandableTextareaWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from agreements.business_time import BusinessTime
+from agreements.calendars import WEEKDAYS, BusinessCalendar, Closure
+from agreements.catalogue import CATALOGUE, FIELDS, Measure, Operator
+from agreements.models import Agreement, Commitment, Criterion, Version
+from agreements.plain_text import parse_criteria, parse_monthly_targets, write_criteria, write_monthly_targets
+from slaportal.templatetags.display import duration
+
+
+class LinesField(forms.CharField):
+    """Text whose lines mean something; how the lines end does not."""
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return (initial or "").split() != (data or "").split()
+
+
+class CriteriaField(LinesField):
+    """Criteria as text; cleans to unsaved `Criterion` rows. The browser shows them as rows (criteria.js)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = UnfoldAdminExpandableTextareaWidget(
+            {
+                "placeholder": "score is at least 80\nindustry is one of Logistics; Energy",
+                "data-criteria-fields": json.dumps(list(FIELDS.values())),
+                "data-criteria-operators": json.dumps([operator.label for operator in Operator]),
+                "spellcheck": "false",
+            }
+        )
+        super().__init__(required=False, widget=widget, **kwargs)
+
+    def clean(self, value: str) -> list[Criterion]:
+        return parse_criteria(super().clean(value))
+
+
+class MonthlyTargetsField(LinesField):
+    """Leads by month as text; cleans to the mapping that the model keeps."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = UnfoldAdminExpandableTextareaWidget({"placeholder": "2026-12: 30"})
+        super().__init__(required=False, widget=widget, **kwargs)
+
+    def prepare_value(self, value: Any) -> str:
+        return write_monthly_targets(value) if isinstance(value, Mapping) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+    def clean(self, value: str) -> dict[str, int]:
+        return parse_monthly_targets(super().clean(value))
+
+
+def working_day(calendar: BusinessCalendar) -> timedelta:
+    """One business day of a calendar (T4)."""
+    return BusinessTime(calendar.time_zone, calendar.weekly_hours).working_day
+
+
+class CalendarChoiceField(forms.ModelChoiceField):
+    """A choice of calendar that says what a business day is on each."""
+
+    def label_from_instance(self, calendar: BusinessCalendar) -> str:
+        return f"{calendar} (one business day is {duration(working_day(calendar))})"
+
+
+class CriteriaForm(forms.ModelForm):
+    """A form whose `covers` is written as text and kept as the `Criterion` rows of the relation `criteria_of`."""
+
+    criteria_of = "scope"
+    covers = CriteriaField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["covers"] = write_criteria(getattr(self.instance, self.criteria_of).all())
+
+    def _save_m2m(self) -> None:
+        super()._save_m2m()
+        if "covers" in self.changed_data:
+            criteria = getattr(self.instance, self.criteria_of)
+            criteria.all().delete()
+            criteria.add(*self.cleaned_data["covers"], bulk=False)
+
+
+class AgreementForm(CriteriaForm):
+    """Who agrees, and about which leads."""
+
+    covers = CriteriaField(
+        label="Leads it covers",
+        help_text="A lead must meet all of them; none: every lead. Each version freezes them at its proposal.",
+    )
+
+    class Meta:
+        model = Agreement
+        fields = ("name", "marketing_team", "sales_team", "time_zone", "priority")
+
+
+class VersionForm(CriteriaForm):
+    """Terms of a draft, without its commitments."""
+
+    criteria_of = "criteria"
+    covers = CriteriaField(
+        label="Criteria",
+        help_text="A qualified lead meets all of them; none: the score alone decides.",
+    )
+    required_fields = forms.MultipleChoiceField(
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=Version._meta.get_field("required_fields").help_text,
+    )
+
+    class Meta:
+        model = Version
+        fields = (
+            *("wanted_from", "ends_on", "note", "calendar", "score_threshold", "required_fields", "review_cadence"),
+            *("entry_grace_days", "sealing_grace_days", "dispute_days", "monthly_cap", "minimum_group"),
+        )
+        field_classes = {"calendar": CalendarChoiceField}
+        widgets = {"note": UnfoldAdminExpandableTextareaWidget}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = [*FIELDS, *(name for name in self.instance.required_fields if name not in FIELDS)]
+        self.fields["required_fields"].choices = [(name, FIELDS.get(name, name)) for name in names]
+
+
+def kind_choices() -> list[tuple[str, object]]:
+    """The catalogue, grouped by who promises."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for kind in CATALOGUE.values():
+        groups.setdefault(f"{kind.party.label} promises", []).append((kind.code, kind.label))
+    return [("", "Choose what is promised"), *groups.items()]
+
+
+def kinds_for_script() -> str:
+    """What commitments.js must know of each kind: which fields it uses and what it measures exactly."""
+    return json.dumps(
+        {
+            kind.code: {
+                "exactly": kind.exactly,
+                "limit": kind.has_limit,
+                "attempts": kind.needs_attempts,
+                "monthly": kind.measure == Measure.COUNT,
+                "starts": [start.value for start in kind.starts],
+            }
+            for kind in CATALOGUE.values()
+        }
+    )
+
+
+class CommitmentForm(CriteriaForm):
+    """One promise. What its kind does not use is not kept."""
+
+    covers = CriteriaField(label="Applies to", help_text="Leads that meet all of these criteria; none: every handoff.")
+    kind = forms.ChoiceField(
+        choices=kind_choices,
+        widget=UnfoldAdminSelectWidget({"data-kinds": kinds_for_script()}),
+        label="What is promised",
+    )
+    code = forms.SlugField(
+        required=False,
+        max_length=40,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Short name that stays the same from version to version; blank: made from the title.",
+    )
+    monthly_targets = MonthlyTargetsField(help_text="Months whose volume differs, one a line.")
+
+    class Meta:
+        model = Commitment
+        fields = (
+            *("title", "kind", "calendar", "start", "limit", "unit", "attempts", "target", "monthly_targets"),
+            *("baseline", "consequence", "code", "position"),
+        )
+        field_classes = {"calendar": CalendarChoiceField}
+        widgets = {"consequence": UnfoldAdminExpandableTextareaWidget}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        kind = CATALOGUE.get(cleaned.get("kind"))
+        if kind is None:
+            return cleaned
+        if cleaned.get("limit") is not None and not cleaned.get("unit"):
+            self.add_error("unit", "Say in which unit the limit is.")
+        if cleaned.get("unit") and cleaned.get("limit") is None and "limit" not in self.errors:
+            if kind.has_limit:
+                self.add_error("limit", f"{kind.label} needs a time limit.")
+            else:
+                cleaned["unit"] = ""
+        if not kind.starts:
+            cleaned["start"] = ""
+        if not kind.needs_attempts:
+            cleaned["attempts"] = None
+        if kind.measure != Measure.COUNT:
+            cleaned["monthly_targets"] = {}
+        return cleaned
+
+
+class CommitmentFormSet(PaginationInlineFormSet):
+    """The promises of a draft: new ones come last, and a blank code is made from the title."""
+
+    def clean(self) -> None:
+        kept = [form for form in self.forms if form.has_changed() and not self._should_delete_form(form)]
+        untouched = [form for form in self.initial_forms if not form.has_changed()]
+        taken = {form.cleaned_data.get("code") for form in kept if form.is_valid()}
+        taken |= {form.instance.code for form in untouched}
+        for form in kept:
+            if form.is_valid() and not form.cleaned_data.get("code"):
+                form.instance.code = form.cleaned_data["code"] = free_code(form.cleaned_data["title"], taken)
+                taken.add(form.instance.code)
+        super().clean()
+
+    def save_new(self, form: CommitmentForm, commit: bool = True) -> Commitment:
+        last = max((old.instance.position for old in self.initial_forms), default=-1)
+        form.instance.position = last + 1 + self.extra_forms.index(form)
+        return super().save_new(form, commit=commit)
+
+
+def free_code(title: str, taken: Iterable[str]) -> str:
+    """A code made from a title, with a number behind it where the plain one is taken."""
+    plain = slugify(title)[:36].strip("-") or "commitment"
+    candidates = [plain, *(f"{plain}-{number}" for number in range(2, 100))]
+    return next(code for code in candidates if code not in taken)
+
+
+class CalendarForm(forms.ModelForm):
+    """A business calendar; an unknown country or region is said at its own field."""
+
+    class Meta:
+        model = BusinessCalendar
+        fields = ("name", "time_zone", *WEEKDAYS, "country", "region")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        country, region = (cleaned.get(name, "").strip().upper() for name in ("country", "region"))
+        cleaned |= {"country": country, "region": region}
+        known = holidays.list_supported_countries()
+        if country and country not in known:
+            self.add_error("country", f"No public holidays are known for “{country}”; write a code such as DE or US.")
+        elif region and not country:
+            self.add_error("region", "A region needs its country.")
+        elif region and region not in known[country]:
+            self.add_error(
+                "region", f"{country} has no region “{region}”, only {', '.join(known[country]) or 'itself'}."
+            )
+        return cleaned
+
+
+class NewDraftForm(BaseDialogForm):
+    """What a new draft begins with: a copy of a version, or nothing but a calendar."""
+
+    BLANK = "blank"
+
+    begin_with = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
+    calendar = CalendarChoiceField(
+        BusinessCalendar.objects.all(),
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text="For blank terms. Commitments may name others.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        versions = Version.objects.filter(agreement_id=self.object_id).defer("terms").order_by("-number")
+        copies = [(row.pk, f"Version {row.number} ({row.get_status_display().lower()})") for row in versions]
+        self.fields["begin_with"].choices = [*copies, (self.BLANK, "Blank terms")]
+        self.fields["calendar"].initial = BusinessCalendar.objects.first()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if cleaned.get("begin_with") == self.BLANK and not cleaned.get("calendar"):
+            self.add_error("calendar", "Choose the calendar in which the terms count; add one first if there is none.")
+        return cleaned
+
+
+class ReasonForm(BaseDialogForm):
+    """Why something is taken back."""
+
+    reason = forms.CharField(
+        widget=UnfoldAdminExpandableTextareaWidget,
+        error_messages={"required": "Say why, so that the next version can do better."},
+    )
+
+
+class ClosureForm(BaseDialogForm):
+    """A day on which nobody was, or will be, there."""
+
+    day = forms.DateField(widget=UnfoldAdminTextInputWidget({"type": "date"}))
+    reason = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget)
+
+    def clean_day(self) -> Any:
+        day = self.cleaned_data["day"]
+        if Closure.objects.filter(calendar_id=self.object_id, date=day, withdrawn_at=None).exists():
+            raise ValidationError("That day is closed already.")
+        return day
+
+
+class ClosureChoiceForm(BaseDialogForm):
+    """Which closure is taken back."""
+
+    closure = forms.ModelChoiceField(Closure.objects.none(), widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["closure"].queryset = Closure.objects.filter(calendar_id=self.object_id, withdrawn_at=None)
+        self.fields["closure"].initial = self.request.GET.get("closure")

@@ -1,0 +1,439 @@
+"""What was promised: agreements, their numbered versions with commitments and criteria, signatures."""
+
+from datetime import date, datetime, timedelta
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import OuterRef, Q, Subquery
+from django.urls import reverse
+from django.utils import timezone
+
+from agreements.calendars import BusinessCalendar, Closure, SpecialDay  # noqa: F401 (Django finds the tables here)
+from agreements.catalogue import CATALOGUE, FIELDS, KIND_CHOICES, Kind, Measure, Operator, Start, Unit
+from slaportal.models import Party, Team, User, validate_time_zone
+
+
+class AgreementQuerySet(models.QuerySet):
+    """Questions asked of agreements."""
+
+    def visible_to(self, user: User) -> Self:
+        """Whoever may see agreements sees all of them: both sides are bound by what both can read."""
+        return self if user.has_perm("agreements.view_agreement") else self.none()
+
+    def with_in_force(self, at: datetime) -> Self:
+        """Annotate `in_force_id`: the version in force at `at`, or null (rule A2)."""
+        versions = Version.objects.in_force(at).filter(agreement=OuterRef("pk"))
+        return self.annotate(in_force_id=Subquery(versions.values("pk")[:1]))
+
+
+class Agreement(models.Model):
+    """A standing SLA between one marketing team and one sales team. Its versions hold the terms."""
+
+    name = models.CharField(max_length=120, unique=True)
+    marketing_team = models.ForeignKey(
+        Team, models.PROTECT, related_name="marketing_agreements", limit_choices_to={"party": Party.MARKETING}
+    )
+    sales_team = models.ForeignKey(
+        Team, models.PROTECT, related_name="sales_agreements", limit_choices_to={"party": Party.SALES}
+    )
+    time_zone = models.CharField(
+        max_length=64,
+        default="Europe/Berlin",
+        validators=[validate_time_zone],
+        help_text="Days and months begin in it.",
+    )
+    priority = models.PositiveSmallIntegerField(
+        default=100,
+        help_text="A lead belongs to the first agreement whose scope it meets; the lowest number is asked first.",
+    )
+
+    objects = AgreementQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["priority", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("agreement", args=[self.pk])
+
+    def clean(self) -> None:
+        super().clean()
+        for field, party in (("marketing_team", Party.MARKETING), ("sales_team", Party.SALES)):
+            team = getattr(self, field, None) if getattr(self, f"{field}_id") else None
+            if team and team.party != party:
+                raise ValidationError({field: f"{team} is not a {party.label.lower()} team."})
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+class VersionQuerySet(models.QuerySet):
+    """Questions asked of versions."""
+
+    def visible_to(self, user: User) -> Self:
+        """RevOps sees drafts; everybody else sees what was proposed."""
+        if user.has_perm("agreements.change_version"):
+            return self
+        return self.exclude(status=Status.DRAFT) if user.has_perm("agreements.view_version") else self.none()
+
+    def in_force(self, at: datetime) -> Self:
+        """Per agreement the version in force at `at`: agreed, with the latest `effective_from ≤ at`, not ended (A2)."""
+        begun = Version.objects.filter(agreement=OuterRef("agreement"), status=Status.AGREED, effective_from__lte=at)
+        latest = begun.order_by("-effective_from").values("pk")[:1]
+        return self.filter(Q(ends_at=None) | Q(ends_at__gt=at), pk=Subquery(latest))
+
+    def agreed(self) -> Self:
+        """Versions that both sides signed, in the order in which they took effect."""
+        return self.filter(status=Status.AGREED).order_by("effective_from")
+
+
+class Status(models.TextChoices):
+    """States of a version; they only move to the right. Superseded is a question of date, not a state."""
+
+    DRAFT = "draft", "Draft"
+    PROPOSED = "proposed", "Proposed"
+    AGREED = "agreed", "Agreed"
+    DECLINED = "declined", "Declined"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+
+
+class Version(models.Model):
+    """Numbered terms of an agreement. From the proposal on only its status moves (`agreements.signoff`)."""
+
+    agreement = models.ForeignKey(Agreement, models.PROTECT, related_name="versions")
+    number = models.PositiveSmallIntegerField(editable=False)
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT, editable=False)
+    based_on = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+", editable=False)
+    note = models.TextField(blank=True, help_text="Why this version: what it changes and what it should bring.")
+
+    wanted_from = models.DateField(
+        "effective from",
+        null=True,
+        blank=True,
+        help_text="First day, in the agreement's zone. Blank: from the second signature. A first version may begin in "
+        "the past, so that history can be measured; a later one begins no earlier than its second signature.",
+    )
+    ends_on = models.DateField(null=True, blank=True, help_text="Last day of the agreement; blank: until replaced.")
+    calendar = models.ForeignKey(
+        BusinessCalendar, models.PROTECT, related_name="+", help_text="In it the graces below are counted."
+    )
+
+    score_threshold = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="A qualified lead scores at least this; blank: the score does not matter."
+    )
+    required_fields = models.JSONField(default=list, blank=True, help_text="Fields that a complete record must have.")
+
+    review_cadence = models.CharField(
+        max_length=12,
+        default="monthly",
+        choices=[(word, word) for word in ("weekly", "monthly", "quarterly")],
+        help_text="How often both sides look at the scorecard together.",
+    )
+    entry_grace_days = models.DecimalField(
+        "grace for late entry",
+        max_digits=5,
+        decimal_places=2,
+        default=2,
+        validators=[MinValueValidator(0)],
+        help_text="Business days within which a person may enter what happened; later entries stop no clock (A4).",
+    )
+    sealing_grace_days = models.DecimalField(
+        "grace for sealing",
+        max_digits=5,
+        decimal_places=2,
+        default=5,
+        validators=[MinValueValidator(0)],
+        help_text="Business days after a period's end before its scorecard is sealed.",
+    )
+    dispute_days = models.DecimalField(
+        "time to dispute",
+        max_digits=5,
+        decimal_places=2,
+        default=5,
+        validators=[MinValueValidator(0)],
+        help_text="Business days within which a disposition can be disputed.",
+    )
+    monthly_cap = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Sales' speed and follow-through count for the first so many handoffs of a month; blank: no cap (N7).",
+    )
+    minimum_group = models.PositiveSmallIntegerField(
+        "least group size", default=5, help_text="Smaller groups of a break-down read “too few” (N3)."
+    )
+
+    terms = models.TextField(blank=True, editable=False)
+    terms_hash = models.CharField(max_length=64, blank=True, editable=False)
+    effective_from = models.DateTimeField(null=True, editable=False)
+    ends_at = models.DateTimeField(null=True, editable=False)
+    created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    proposed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", editable=False)
+    proposed_at = models.DateTimeField(null=True, editable=False)
+    agreed_at = models.DateTimeField(null=True, editable=False)
+
+    objects = VersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["agreement", "-number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agreement", "number"],
+                name="version_number_unique",
+                violation_error_message="This agreement has a version of that number.",
+            ),
+            models.UniqueConstraint(
+                fields=["agreement", "effective_from"],
+                condition=Q(status="agreed"),
+                name="version_effective_from_unique",
+                violation_error_message="Two versions of one agreement cannot take effect at the same moment.",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["draft", "proposed", "agreed", "declined", "withdrawn"]),
+                name="version_status_known",
+                violation_error_message="A version is draft, proposed, agreed, declined or withdrawn.",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="draft", terms="", terms_hash="")
+                | Q(status="withdrawn")
+                | (~Q(status="draft") & ~Q(terms="") & ~Q(terms_hash="")),
+                name="version_frozen_from_proposal",
+                violation_error_message="A proposed version has frozen terms with a hash; a draft has none.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="agreed") | Q(effective_from__isnull=False, agreed_at__isnull=False),
+                name="version_agreed_has_dates",
+                violation_error_message="An agreed version says when it was agreed and from when it is in force.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agreement}, version {self.number}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("version", args=[self.agreement_id, self.number])
+
+    def clean(self) -> None:
+        super().clean()
+        if self.wanted_from and self.ends_on and self.ends_on < self.wanted_from:
+            raise ValidationError({"ends_on": "The agreement would end before it begins."})
+
+    @property
+    def is_draft(self) -> bool:
+        return self.status == Status.DRAFT
+
+    @property
+    def is_retroactive(self) -> bool:
+        """True when it applies to days before both had signed, which only a first version may."""
+        return bool(self.agreed_at and self.effective_from and self.effective_from < self.agreed_at)
+
+    @property
+    def asked_start(self) -> datetime | None:
+        """The asked-for first moment: local midnight of `wanted_from` (rule A6)."""
+        return local_midnight(self.wanted_from, self.agreement.zone) if self.wanted_from else None
+
+    @property
+    def asked_end(self) -> datetime | None:
+        """The moment after the last local day (rule A6)."""
+        return local_midnight(self.ends_on + timedelta(days=1), self.agreement.zone) if self.ends_on else None
+
+
+def local_midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The first moment of a local day, in UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(ZoneInfo("UTC"))
+
+
+class Commitment(models.Model):
+    """One measurable promise of one party, of a kind in the catalogue."""
+
+    version = models.ForeignKey(Version, models.CASCADE, related_name="commitments")
+    code = models.SlugField(max_length=40, help_text="Short name that stays the same from version to version.")
+    title = models.CharField(max_length=120, help_text="As both sides say it: “Contact within 4 business hours”.")
+    kind = models.CharField(max_length=30, choices=KIND_CHOICES)
+    calendar = models.ForeignKey(BusinessCalendar, models.PROTECT, related_name="+")
+    start = models.CharField(
+        max_length=10, choices=Start, blank=True, help_text="Where the kind leaves a choice; blank: when qualified."
+    )
+    limit = models.DecimalField(
+        max_digits=8, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)]
+    )
+    unit = models.CharField(max_length=16, choices=Unit, blank=True)
+    attempts = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="How many attempts the kind asks for."
+    )
+    target = models.DecimalField(
+        max_digits=8,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="Percent of handoffs; for volume, leads a month.",
+    )
+    monthly_targets = models.JSONField(
+        default=dict, blank=True, help_text='Months whose volume differs: {"2026-12": 30}.'
+    )
+    baseline = models.DecimalField(
+        max_digits=8,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="Where both sides stand today, in the target's unit.",
+    )
+    consequence = models.TextField(blank=True, help_text="What happens on a miss.")
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version", "code"],
+                name="commitment_code_unique",
+                violation_error_message="Two commitments of one version cannot share a code.",
+            ),
+            models.CheckConstraint(
+                condition=Q(limit__isnull=True, unit="") | (Q(limit__isnull=False) & ~Q(unit="")),
+                name="commitment_limit_has_unit",
+                violation_error_message="A limit needs its unit, and a unit its limit.",
+            ),
+            models.CheckConstraint(
+                condition=Q(attempts__isnull=True) | Q(attempts__gte=1),
+                name="commitment_attempts_positive",
+                violation_error_message="Ask for at least one attempt.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def catalogue(self) -> Kind:
+        return CATALOGUE[self.kind]
+
+    def clean(self) -> None:
+        """Refuse what the kind cannot measure, naming the field and the cure."""
+        super().clean()
+        kind = CATALOGUE.get(self.kind)
+        if kind is None:
+            return
+        problems = {}
+        if kind.has_limit and self.limit is None:
+            problems["limit"] = f"{kind.label} needs a time limit."
+        if not kind.has_limit and self.limit is not None:
+            problems["limit"] = f"{kind.label} has no time limit; leave it blank."
+        if self.start and kind.starts and self.start not in kind.starts:
+            problems["start"] = f"{kind.label} cannot start {Start(self.start).label}."
+        if kind.needs_attempts and not self.attempts:
+            problems["attempts"] = f"{kind.label} needs a number of attempts."
+        if kind.measure != Measure.COUNT and self.target is not None and self.target > 100:
+            problems["target"] = "A share is at most 100 percent."
+        if problems:
+            raise ValidationError(problems)
+
+
+def validate_field(name: str) -> None:
+    """Refuse a field that leads do not have."""
+    if name not in FIELDS and not (name.startswith("attributes.") and name != "attributes."):
+        raise ValidationError(f"Leads have no field “{name}”. Use {', '.join(FIELDS)} or attributes.<name>.")
+
+
+class Criterion(models.Model):
+    """Field, operator, value: in an agreement's scope, a version's lead definition, or a commitment's scope."""
+
+    agreement = models.ForeignKey(Agreement, models.CASCADE, null=True, blank=True, related_name="scope")
+    version = models.ForeignKey(Version, models.CASCADE, null=True, blank=True, related_name="criteria")
+    commitment = models.ForeignKey(Commitment, models.CASCADE, null=True, blank=True, related_name="scope")
+    field = models.CharField(
+        max_length=60, validators=[validate_field], help_text="Such as source, company_size or attributes.product."
+    )
+    operator = models.CharField(max_length=10, choices=Operator, default=Operator.IS)
+    value = models.CharField(max_length=500, blank=True, help_text="Several values are separated by semicolons.")
+
+    class Meta:
+        verbose_name_plural = "criteria"
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(agreement__isnull=False, version__isnull=True, commitment__isnull=True)
+                | Q(agreement__isnull=True, version__isnull=False, commitment__isnull=True)
+                | Q(agreement__isnull=True, version__isnull=True, commitment__isnull=False),
+                name="criterion_has_one_parent",
+                violation_error_message="A criterion belongs to one agreement, version or commitment.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{FIELDS.get(self.field, self.field)} {Operator(self.operator).label} {self.value}".strip()
+
+    def clean(self) -> None:
+        super().clean()
+        if self.operator in (Operator.EMPTY, Operator.FILLED):
+            if self.value.strip():
+                raise ValidationError({"value": f"“{Operator(self.operator).label}” takes no value."})
+        elif not self.value.strip():
+            raise ValidationError({"value": "Give the value to compare with."})
+        elif self.operator in (Operator.AT_LEAST, Operator.AT_MOST):
+            try:
+                float(self.value)
+            except ValueError:
+                raise ValidationError({"value": f"“{self.value}” is not a number."}) from None
+
+
+class Signature(models.Model):
+    """One party's assent to exactly one frozen version, by one person."""
+
+    version = models.ForeignKey(Version, models.PROTECT, related_name="signatures")
+    party = models.CharField(max_length=12, choices=[(p.value, p.label) for p in (Party.MARKETING, Party.SALES)])
+    signer = models.ForeignKey(User, models.PROTECT, related_name="signatures")
+    name = models.CharField(max_length=120)
+    title = models.CharField(max_length=120, blank=True)
+    meaning = models.TextField()
+    terms_hash = models.CharField(max_length=64)
+    signed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["signed_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version", "party"],
+                name="signature_party_unique",
+                violation_error_message="This side has signed already.",
+            ),
+            models.UniqueConstraint(
+                fields=["version", "signer"],
+                name="signature_signer_unique",
+                violation_error_message="One person cannot sign for both sides.",
+            ),
+            models.CheckConstraint(
+                condition=Q(party__in=["marketing", "sales"]),
+                name="signature_party_signs",
+                violation_error_message="Only marketing and sales sign.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} for {self.get_party_display().lower()}"
+
+
+class AgreementEvent(models.Model):
+    """What happened to an agreement: appended, never changed."""
+
+    agreement = models.ForeignKey(Agreement, models.PROTECT, related_name="events")
+    version = models.ForeignKey(Version, models.PROTECT, null=True, related_name="events")
+    what = models.CharField(max_length=40)
+    detail = models.TextField(blank=True)
+    actor = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["at", "id"]
+
+    def __str__(self) -> str:
+        return self.what

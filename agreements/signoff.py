@@ -1,0 +1,218 @@
+"""The life of a version: draft → proposed → agreed, declined or withdrawn. One verb for each step.
+
+Content freezes at the proposal. Each side signs once, nobody signs twice, and the signature that completes the pair
+agrees the version in the same transaction.
+"""
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.forms.models import model_to_dict
+
+from agreements import terms
+from agreements.models import (
+    Agreement,
+    AgreementEvent,
+    Commitment,
+    Criterion,
+    Signature,
+    Status,
+    Version,
+)
+from slaportal import roles
+from slaportal.models import Party, User
+from slaportal.refusal import Refused
+
+SIGNING_PARTIES = (Party.MARKETING, Party.SALES)
+LEADERS = {Party.MARKETING: roles.MARKETING_LEADER, Party.SALES: roles.SALES_LEADER}
+
+
+class SignoffError(Refused):
+    """A step that cannot be taken; the message says why and what to do."""
+
+
+class TermsChanged(SignoffError):
+    """What was shown to the signer is not what is frozen."""
+
+
+def signing_party(user: User) -> Party | None:
+    """The side for which this person may sign, asked of the database now; RevOps never signs."""
+    if not user.is_active or user.has_role(roles.REVOPS):
+        return None
+    held = [party for party, role in LEADERS.items() if user.has_role(role)]
+    if len(held) == 2:
+        held = [party for party in held if user.team_id and user.team.party == party]
+    return held[0] if held else None
+
+
+def meaning(version: Version, party: Party) -> str:
+    """What a signature says, in the words that are kept with it."""
+    start = version.asked_start
+    when = f"from {start.astimezone(version.agreement.zone):%-d %B %Y}" if start else "from the second signature"
+    return (
+        f"I have read version {version.number} of “{version.agreement}” and commit {party.label.lower()} to it {when}."
+    )
+
+
+@transaction.atomic
+def new_draft(agreement: Agreement, *, by: User | None, now: datetime, **fields: object) -> Version:
+    """A first or blank draft of an agreement, with the next free number."""
+    agreement = Agreement.objects.select_for_update().get(pk=agreement.pk)
+    number = (agreement.versions.aggregate(last=Max("number"))["last"] or 0) + 1
+    version = Version.objects.create(agreement=agreement, number=number, created_by=by, created_at=now, **fields)
+    _record(version, "drafted", by=by, at=now)
+    return version
+
+
+@transaction.atomic
+def new_draft_from(version: Version, *, by: User | None, now: datetime) -> Version:
+    """A draft with the same content as any version of the agreement, in whatever state; its dates are left open."""
+    kept = model_to_dict(version, exclude=["id", "agreement", "based_on", "wanted_from", "ends_on", "calendar"])
+    content = {name: value for name, value in kept.items() if Version._meta.get_field(name).editable}
+    draft = new_draft(version.agreement, by=by, now=now, calendar=version.calendar, based_on=version, **content)
+    _copy_criteria(version.criteria.all(), version=draft)
+    for commitment in version.commitments.select_related("calendar").prefetch_related("scope"):
+        scope = list(commitment.scope.all())
+        fields = model_to_dict(commitment, exclude=["id", "version", "calendar"])
+        copy = Commitment.objects.create(version=draft, calendar=commitment.calendar, **fields)
+        _copy_criteria(scope, commitment=copy)
+    return draft
+
+
+@transaction.atomic
+def propose(version: Version, *, by: User, now: datetime) -> Version:
+    """Freeze a draft's content and ask both sides for their signature."""
+    version = _locked(version)
+    if version.status != Status.DRAFT:
+        raise SignoffError(f"{_is(version)}; only a draft can be proposed.")
+    if not version.commitments.exists():
+        raise SignoffError("A version without a commitment promises nothing. Add at least one.")
+    _refuse_bad_start(version, now)
+    version.terms, version.terms_hash = terms.freeze(version, now=now)
+    version.status, version.proposed_by, version.proposed_at = Status.PROPOSED, by, now
+    version.save(update_fields=["terms", "terms_hash", "status", "proposed_by", "proposed_at"])
+    _record(version, "proposed", by=by, at=now, detail=f"terms {version.terms_hash}")
+    return version
+
+
+def sign(
+    version: Version, *, signer: User, password: str, terms_hash: str, name: str, title: str = "", now: datetime
+) -> Signature:
+    """Sign for the signer's own side exactly the terms whose hash was shown; a second click changes nothing.
+
+    The password is asked again, because a signature must not come from a session left open. When the other side
+    has signed, the version is agreed in the same transaction (rule A2 then decides from when it is in force).
+    """
+    if not signer.check_password(password):
+        raise SignoffError("That is not your password. Nothing was signed.")
+    if not name.strip():
+        raise SignoffError("Type your name as it shall stand under the agreement.")
+    try:
+        with transaction.atomic():
+            version = _locked(version)
+            party = signing_party(User.objects.get(pk=signer.pk))
+            if party is None:
+                raise SignoffError("Only the marketing leader and the sales leader sign, each for the own side.")
+            done = version.signatures.filter(party=party, signer=signer).first()
+            if done:
+                return done
+            if version.status != Status.PROPOSED:
+                raise SignoffError(f"{_is(version)}; only a proposed one can be signed.")
+            if terms_hash != version.terms_hash:
+                raise TermsChanged("These are not the terms that you were shown. Read them again, then sign.")
+            signature = Signature.objects.create(
+                version=version,
+                party=party,
+                signer=signer,
+                name=name.strip(),
+                title=title.strip(),
+                meaning=meaning(version, party),
+                terms_hash=terms_hash,
+                signed_at=now,
+            )
+            _record(version, "signed", by=signer, at=now, detail=f"for {party.label.lower()}")
+            if version.signatures.count() == len(SIGNING_PARTIES):
+                _agree(version, now=now)
+            return signature
+    except IntegrityError as clash:
+        raise SignoffError("Somebody has signed for your side already, or you for the other one.") from clash
+
+
+@transaction.atomic
+def decline(version: Version, *, by: User, reason: str, now: datetime) -> Version:
+    """End a proposal for one side, with the reason; an earlier signature stays visible, without effect."""
+    version = _locked(version)
+    party = signing_party(by)
+    if party is None:
+        raise SignoffError("Only the marketing leader and the sales leader can decline.")
+    return _end(version, Status.DECLINED, by=by, reason=reason, now=now, detail=f"for {party.label.lower()}: ")
+
+
+@transaction.atomic
+def withdraw(version: Version, *, by: User, reason: str, now: datetime) -> Version:
+    """RevOps takes back a draft or a proposal that nobody needs any more."""
+    version = _locked(version)
+    return _end(version, Status.WITHDRAWN, by=by, reason=reason, now=now)
+
+
+def _end(version: Version, status: Status, *, by: User, reason: str, now: datetime, detail: str = "") -> Version:
+    open_states = [Status.PROPOSED] if status == Status.DECLINED else [Status.DRAFT, Status.PROPOSED]
+    if version.status not in open_states:
+        raise SignoffError(f"{_is(version)} already.")
+    if not reason.strip():
+        raise SignoffError("Say why, so that the next version can do better.")
+    version.status = status
+    version.save(update_fields=["status"])
+    _record(version, status.label.lower(), by=by, at=now, detail=detail + reason.strip())
+    return version
+
+
+def _agree(version: Version, *, now: datetime) -> None:
+    """Both have signed: fix from when the version is in force (rule A2)."""
+    last = version.agreement.versions.agreed().last()
+    start = version.asked_start or now
+    if last is not None:
+        start = max(start, now)
+        if last.effective_from >= start:
+            raise SignoffError(
+                f"Version {last.number} takes effect on {last.effective_from:%Y-%m-%d %H:%M} UTC; "
+                "a later version must begin after it. Withdraw this one and propose a later start."
+            )
+    version.status, version.agreed_at = Status.AGREED, now
+    version.effective_from, version.ends_at = start, version.asked_end
+    version.save(update_fields=["status", "agreed_at", "effective_from", "ends_at"])
+    _record(version, "agreed", by=None, at=now, detail=f"in force from {start.isoformat()}")
+
+
+def _refuse_bad_start(version: Version, now: datetime) -> None:
+    """Refuse early what `_agree` would refuse late: a start before the version that is agreed already."""
+    last = version.agreement.versions.agreed().last()
+    asked = version.asked_start
+    if last and asked and asked <= last.effective_from:
+        raise SignoffError(
+            f"Version {last.number} takes effect on {last.effective_from:%Y-%m-%d}; choose a later first day."
+        )
+    if version.asked_end and version.asked_end <= max(now, asked or now):
+        raise SignoffError("The agreement would end before it begins; choose a later last day.")
+
+
+def _is(version: Version) -> str:
+    return f"Version {version.number} is {version.get_status_display().lower()}"
+
+
+def _locked(version: Version) -> Version:
+    """The version as it stands in the database now, locked until the transaction ends."""
+    return Version.objects.select_for_update(of=("self",)).select_related("agreement").get(pk=version.pk)
+
+
+def _copy_criteria(criteria: list[Criterion], **parent: object) -> None:
+    Criterion.objects.bulk_create(
+        Criterion(field=row.field, operator=row.operator, value=row.value, **parent) for row in criteria
+    )
+
+
+def _record(version: Version, what: str, *, by: User | None, at: datetime, detail: str = "") -> None:
+    AgreementEvent.objects.create(
+        agreement=version.agreement, version=version, what=what, detail=detail, actor=by, at=at
+    )

@@ -1,0 +1,403 @@
+"""Terms in plain English: what a version says, in sentences that both sides can sign. Pure; reads frozen terms only."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from itertools import groupby
+from typing import Any
+
+from agreements.catalogue import FIELDS, Operator, Start, Unit
+from agreements.terms import Promise, Terms, Test
+from slaportal.models import Party
+
+NBSP = "\N{NO-BREAK SPACE}"
+BOUNDS = (Operator.AT_LEAST, Operator.AT_MOST)
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+AROUND_THE_CLOCK = {str(day): [["00:00", "24:00"]] for day in range(7)}
+# Field names that are none in a sentence.
+NOUNS = {"email": "e-mail address", "phone": "phone number", "title": "job title"}
+# What a lead does that has the value; other fields, and other comparisons, are said with “has”.
+VERBS = {
+    "score": "scores",
+    "company_size": "works for a company with a size of",
+    "industry": "works in",
+    "country": "is in",
+    "seniority": "is",
+    "source": "comes from",
+    "segment": "belongs to",
+}
+PLAIN = (Operator.IS, Operator.ONE_OF, *BOUNDS)
+
+STARTS = {
+    Start.QUALIFIED: "after it qualifies",
+    Start.ROUTED: "after it is first assigned",
+    Start.ASSIGNED: "after each assignment",
+    Start.ACCEPTED: "after accepting it",
+}
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One commitment: `text` continues “Sales will …” and names no consequence."""
+
+    code: str
+    title: str
+    text: str
+    consequence: str
+
+
+@dataclass(frozen=True)
+class Hours:
+    """A calendar of the terms: opening hours, and what else decides whether a moment is open."""
+
+    name: str
+    open: str
+    working_day: str
+    special: tuple[str, ...]
+    closed: tuple[tuple[int, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A version on one page."""
+
+    covers: str
+    qualified: tuple[str, ...]
+    promises: tuple[tuple[Party, tuple[Clause, ...]], ...]
+    both: tuple[str, ...]
+    notes: tuple[str, ...]
+    calendars: tuple[Hours, ...]
+
+
+def document(terms: Terms) -> Document:
+    """Everything that the terms say, in the order in which it is read: marketing, sales, then what nobody signs for."""
+    return Document(
+        covers=f"This agreement covers {leads(terms.scope)}.",
+        qualified=definition(terms),
+        promises=tuple(
+            (party, tuple(clause(promise, terms) for promise in terms.promises if promise.kind.party == party))
+            for party in (Party.MARKETING, Party.SALES, Party.OPERATIONS)
+            if any(promise.kind.party == party for promise in terms.promises)
+        ),
+        both=both(terms),
+        notes=notes(terms),
+        calendars=tuple(calendar(name, frozen) for name, frozen in sorted(terms.calendars.items())),
+    )
+
+
+def clause(promise: Promise, terms: Terms) -> Clause:
+    """What the party will do, by when, for how many, and where it stands today."""
+    text = CLAUSES[promise.kind.code](promise, terms)
+    if promise.baseline is not None:
+        figure = percentage(promise.baseline) if promise.is_share else number(promise.baseline)
+        text += f"; today {figure}"
+    return Clause(promise.code, promise.title, f"{text}.", promise.consequence)
+
+
+def definition(terms: Terms) -> tuple[str, ...]:
+    """What makes a lead qualified, and a record complete."""
+    asked = [f"scores {terms.score_threshold} or more"] if terms.score_threshold is not None else []
+    asked += [_what_it_does(tests) for tests in _by_field(terms.criteria)]
+    # A comma before the last “and” too, because the parts may be lists themselves.
+    joined = ", and ".join(filter(None, [", ".join(asked[:-1]), *asked[-1:]]))
+    sentences = [f"A qualified lead {joined}." if asked else "Every lead is a qualified lead."]
+    if terms.required_fields:
+        sentences.append(f"Its record is complete with {enumeration([noun(name) for name in terms.required_fields])}.")
+    return tuple(sentences)
+
+
+def both(terms: Terms) -> tuple[str, ...]:
+    """What binds both sides alike."""
+    day = _house_day(terms)
+    return (
+        f"look at the scorecard together {terms.review_cadence};",
+        f"dispute a decision within {_days(terms.dispute_seconds, day)} of it, and not later;",
+        f"enter what they did within {_days(terms.entry_grace_seconds, day)}: what a person enters later is kept as "
+        "evidence and stops no clock;",
+        f"take a scorecard as final {_days(terms.sealing_grace_seconds, day)} after its period ends.",
+    )
+
+
+def notes(terms: Terms) -> tuple[str, ...]:
+    """How the words above are meant."""
+    lines = [
+        "An attempt is a call or message by a person, answered or not; automated ones and notes are none.",
+        "Every lead keeps the version under which it arrived.",
+        f"Days and months begin in {terms.time_zone}; the graces are counted in “{terms.calendar}” hours.",
+        f"Groups of fewer than {terms.minimum_group} leads are reported as “too few”.",
+    ]
+    if terms.monthly_cap is not None:
+        lines.append(f"Sales’ speed and follow-through count for the first {terms.monthly_cap} leads of a month.")
+    if terms.ends_on is not None:
+        lines.append(f"The agreement ends with {day_of(terms.ends_on)}.")
+    return tuple(lines)
+
+
+def leads(scope: Sequence[Test], every: str = "every lead") -> str:
+    """“every lead scoring at least 80 whose source is webinar or event”."""
+    scoring, others = [], []
+    for tests in _by_field(scope):
+        if tests[0].field == "score" and tests[0].operator in BOUNDS:
+            scoring.append(f"scoring {_comparison(tests)}")
+        else:
+            others.append(_condition(tests))
+    return " ".join([every, *scoring, *([f"whose {enumeration(others)}"] if others else [])])
+
+
+def hours(frozen: Mapping[str, Any]) -> str:
+    """“Mon–Fri 9:00–17:30, Europe/Berlin”: opening hours of a frozen calendar, with its zone."""
+    weekly = {day: [list(pair) for pair in windows] for day, windows in frozen["hours"].items()}
+    if weekly == AROUND_THE_CLOCK and not frozen["closed"] and not frozen["special"]:
+        return "around the clock"
+    days = [(day, _windows(weekly.get(str(day), []))) for day in range(7)]
+    spans = []
+    for text, run in groupby(days, key=lambda day: day[1]):
+        first, *rest = [DAYS[day] for day, _ in run]
+        if text:
+            spans.append(f"{first}–{rest[-1]} {text}" if rest else f"{first} {text}")
+    return f"{', '.join(spans) or 'on special days only'}, {frozen['time_zone']}"
+
+
+def calendar(name: str, frozen: Mapping[str, Any]) -> Hours:
+    """A frozen calendar with its business day (rule T4), days with other hours and closed days by year."""
+    closed = sorted((date.fromisoformat(day), why) for day, why in frozen["closed"].items())
+    return Hours(
+        name=name,
+        open=hours(frozen),
+        working_day=f"{number(Fraction(frozen['working_day_seconds'], 3600))}{NBSP}hours",
+        special=tuple(
+            f"{day_of(date.fromisoformat(day))} {_windows(pairs)}" for day, pairs in sorted(frozen["special"].items())
+        ),
+        closed=tuple(
+            (year, tuple(f"{day:%-d %b} {why}" for day, why in days))
+            for year, days in groupby(closed, key=lambda entry: entry[0].year)
+        ),
+    )
+
+
+def percentage(share: Fraction) -> str:
+    """A share of the terms as agreed, unrounded: “95 %”."""
+    return f"{number(share * 100)}{NBSP}%"
+
+
+def number(value: Fraction) -> str:
+    """A figure of the terms, with two decimals at most and none that say nothing."""
+    return f"{float(value):.2f}".rstrip("0").rstrip(".")
+
+
+def day_of(day: date) -> str:
+    """“3 March 2026”."""
+    return f"{day:%-d %B %Y}"
+
+
+def noun(field: str) -> str:
+    """What a field of a lead is called in a sentence."""
+    return NOUNS.get(field) or FIELDS.get(field) or field.removeprefix("attributes.").replace("_", " ")
+
+
+def enumeration(words: Sequence[str], last: str = "and") -> str:
+    """“a, b and c”."""
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+# --- One sentence for each kind of the catalogue -----------------------------------------------------------------
+
+
+def _volume(promise: Promise, terms: Terms) -> str:
+    least = f"at least {number(promise.target)} " if promise.target is not None else ""
+    months = [f"{number(figure)} in {_month(month)}" for month, figure in sorted(promise.monthly_targets.items())]
+    return (
+        f"hand over {least}{leads(promise.scope, 'qualified leads')} a month"
+        f"{f' ({enumeration(months)})' if months else ''}, not counting duplicates, unusable contact data and leads "
+        "that come back after recycling"
+    )
+
+
+def _definition_fit(promise: Promise, terms: Terms) -> str:
+    return f"see to it that {_at_least(promise)}handoffs{_of(promise)} meet the definition of a qualified lead"
+
+
+def _completeness(promise: Promise, terms: Terms) -> str:
+    return f"see to it that {_at_least(promise)}handoffs{_of(promise)} have a complete record"
+
+
+def _acceptance_rate(promise: Promise, terms: Terms) -> str:
+    return (
+        f"hand over leads{_of(promise)} that sales accepts: {_at_least(promise) or 'counted among '}those that it "
+        "accepts, or rejects for a reason about quality"
+    )
+
+
+def _reasons_documented(promise: Promise, terms: Terms) -> str:
+    return f"give a reason code for {_at_least(promise)}the leads{_of(promise)} that it recycles or rejects"
+
+
+def _attempts_before_giving_up(promise: Promise, terms: Terms) -> str:
+    return (
+        f"give up a lead only after the attempts that the reason needs, for {_at_least(promise)}"
+        f"the leads{_of(promise)} given up for such a reason"
+    )
+
+
+def _dispute_answer(promise: Promise, terms: Terms) -> str:
+    return (
+        f"answer every dispute or request for data{_of(promise)} {_within(promise, terms, '')}{_share(promise, 'them')}"
+    )
+
+
+def _attempts(promise: Promise, terms: Terms) -> str:
+    tries = "once" if promise.attempts == 1 else f"{promise.attempts} times"
+    return (
+        f"try {leads(promise.scope)} at least {tries} {_within(promise, terms)}, unless it is reached sooner"
+        f"{_share(promise)}"
+    )
+
+
+def _contact_after_acceptance(promise: Promise, terms: Terms) -> str:
+    lead = leads(promise.scope, "every accepted lead")
+    return f"make contact with {lead} {_within(promise, terms)}{_share(promise)}"
+
+
+def _timed(doing: str) -> Callable[[Promise, Terms], str]:
+    """The sentence of a time limit: `doing` has a gap for the leads in scope."""
+
+    def words(promise: Promise, terms: Terms) -> str:
+        return f"{doing.format(leads(promise.scope))} {_within(promise, terms)}{_share(promise)}"
+
+    return words
+
+
+CLAUSES: dict[str, Callable[[Promise, Terms], str]] = {
+    "volume": _volume,
+    "definition_fit": _definition_fit,
+    "completeness": _completeness,
+    "acceptance_rate": _acceptance_rate,
+    "dispute_answer": _dispute_answer,
+    "routing": _timed("give {} an owner"),
+    "acceptance": _timed("accept, recycle or reject {}"),
+    "first_response": _timed("make first contact with {}"),
+    "first_touch": _timed("reach {}, with an answer,"),
+    "contact_after_acceptance": _contact_after_acceptance,
+    "attempts": _attempts,
+    "disposition": _timed("bring {} to an outcome, or recycle or reject it with a reason,"),
+    "attempts_before_giving_up": _attempts_before_giving_up,
+    "reasons_documented": _reasons_documented,
+}
+
+
+# --- Parts of sentences -------------------------------------------------------------------------------------------
+
+
+def _within(promise: Promise, terms: Terms, start: str | None = None) -> str:
+    """“within 4 business hours after accepting it (Mon–Fri 9:00–17:30, Europe/Berlin)”."""
+    amount, unit = promise.limit.split(" ", 1)
+    if Unit(unit).is_business:
+        when = f" ({_short_hours(promise.calendar, terms)})"
+    else:
+        when = ", nights and weekends included"
+    begin = STARTS[promise.start] if start is None and promise.start else start
+    span = f"{amount}{NBSP}{unit.removesuffix('s') if amount == '1' else unit}"
+    return " ".join(filter(None, ["within", span, begin])) + when
+
+
+def _short_hours(name: str, terms: Terms) -> str:
+    """The opening hours where they are one span; else the calendar's name, whose hours stand on the same page."""
+    text = hours(terms.calendars[name])
+    return text if text.count(", ") < 2 else f"“{name}” hours"
+
+
+def _share(promise: Promise, what: str = "handoffs") -> str:
+    """“, for at least 95 % of handoffs a month”; nothing where no target is agreed."""
+    return f", for {_at_least(promise)}{what} a month" if promise.target is not None else ""
+
+
+def _at_least(promise: Promise) -> str:
+    """“at least 95 % of ”; nothing where no target is agreed."""
+    if promise.target is None:
+        return ""
+    return f"{'' if promise.target == 1 else 'at least '}{percentage(promise.target)} of "
+
+
+def _of(promise: Promise) -> str:
+    """The scope of a share, behind the word that it narrows."""
+    return leads(promise.scope, "")
+
+
+def _by_field(tests: Iterable[Test]) -> list[list[Test]]:
+    """Tests in their order, with a lower and an upper bound of the same number side by side."""
+    together: dict[object, list[Test]] = {}
+    for index, test in enumerate(tests):
+        together.setdefault(test.field if test.operator in BOUNDS else index, []).append(test)
+    return list(together.values())
+
+
+def _comparison(tests: Sequence[Test]) -> str:
+    """What is asked of one field, without its name: “at least 80”, “50 to 500”, “VP or C-suite”."""
+    bounds = {test.operator: test.values[0] for test in tests}
+    if len(tests) == 2 and len(bounds) == 2:
+        return f"{bounds[Operator.AT_LEAST]} to {bounds[Operator.AT_MOST]}"
+    return enumeration([_asked(test) for test in tests])
+
+
+def _asked(test: Test) -> str:
+    match test.operator:
+        case Operator.IS_NOT:
+            return f"not {test.values[0]}"
+        case Operator.AT_LEAST | Operator.AT_MOST:
+            return f"{test.operator.value} {test.values[0]}"
+        case Operator.ONE_OF:
+            return enumeration(test.values, "or")
+        case Operator.NONE_OF:
+            return f"none of {enumeration(test.values)}"
+        case Operator.EMPTY:
+            return "empty"
+        case Operator.FILLED:
+            return "known"
+        case _:
+            return test.values[0]
+
+
+def _condition(tests: Sequence[Test]) -> str:
+    """“company size is 50 to 500”, “title contains “head””."""
+    test = tests[0]
+    if test.operator == Operator.CONTAINS:
+        return f"{noun(test.field)} contains “{test.values[0]}”"
+    return f"{noun(test.field)} is {_comparison(tests)}"
+
+
+def _what_it_does(tests: Sequence[Test]) -> str:
+    """“works for a company with a size of 50 to 500”, “has no phone number”."""
+    test = tests[0]
+    if test.field in VERBS and test.operator in PLAIN:
+        return f"{VERBS[test.field]} {_comparison(tests)}"
+    name = noun(test.field)
+    article = "an" if name[0] in "aeiou" else "a"
+    match test.operator:
+        case Operator.EMPTY:
+            return f"has no {name}"
+        case Operator.FILLED:
+            return f"has {article} {name}"
+        case Operator.CONTAINS:
+            return f"has {article} {name} that contains “{test.values[0]}”"
+        case _:
+            return f"has {article} {name} that is {_comparison(tests)}"
+
+
+def _windows(pairs: Iterable[Sequence[str]]) -> str:
+    """“9:00–12:00 and 13:00–17:30”; empty when closed."""
+    return enumeration([f"{begin.removeprefix('0')}–{end.removeprefix('0')}" for begin, end in pairs])
+
+
+def _house_day(terms: Terms) -> int:
+    """Seconds of one business day of the terms' own calendar."""
+    return terms.calendars[terms.calendar]["working_day_seconds"]
+
+
+def _days(seconds: int, working_day: int) -> str:
+    amount = number(Fraction(seconds, working_day))
+    return f"{amount}{NBSP}business {'day' if amount == '1' else 'days'}"
+
+
+def _month(month: str) -> str:
+    return f"{date.fromisoformat(f'{month}-01'):%B %Y}"

@@ -1,0 +1,194 @@
+"""Reads what happened to many handoffs into the arrays that `leads.clocks` evaluates. Reads only.
+
+Reading timestamps row by row through Django costs more than everything else together, so PostgreSQL sends each column
+as one block of bytes and SQLite's text is parsed by numpy.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from django.db import connection
+
+from agreements.terms import Terms
+from leads import clocks
+from leads.models import TWO_WAY, Channel, Direction, Handoff, Outcome, Verdict
+
+# Besides what the rules read, what the handoff's own row shows: its owner and how far it came.
+ASSIGNMENT = np.dtype([*clocks.ASSIGNMENT.descr, ("owner", "i8"), ("team", "i8")])
+OUTCOME = np.dtype([*clocks.OUTCOME.descr, ("kind", "i8")])
+HANDOFF = np.dtype([*clocks.HANDOFF.descr, ("owner", "i8"), ("team", "i8"), ("stage", "i8"), ("ended_at", "M8[us]")])
+
+OUTCOME_KINDS = tuple(Outcome.Kind.values)
+POSTGRES_EPOCH = np.datetime64("2000-01-01", "us").astype("i8")
+MINUS_INFINITY = np.iinfo("i8").min
+
+
+def is_postgresql() -> bool:
+    """Whether the bulk paths of PostgreSQL can be used."""
+    return connection.vendor == "postgresql"
+
+
+def picked(ids: Sequence[int]) -> tuple[str, list[object]]:
+    """SQL of a one-column table `picked(id)` that holds `ids`, with its parameters."""
+    numbers = [int(number) for number in ids]
+    if is_postgresql():
+        return "picked(id) AS (SELECT unnest(%s::bigint[]))", [numbers]
+    return "picked(id) AS (SELECT value FROM json_each(%s))", [json.dumps(numbers)]
+
+
+def columns(sql: str, parameters: Sequence[object], dtype: np.dtype, *, given: str = "") -> np.ndarray:
+    """The rows of a SELECT as a structured array: its columns are the fields of `dtype`, in order. NULL is NaT or 0.
+
+    `given` holds common table expressions that the SELECT uses.
+    """
+    given = f"WITH {given} " if given else ""
+    with connection.cursor() as cursor:
+        if not is_postgresql():
+            cursor.execute(given + sql, parameters)
+            rows = cursor.fetchall()
+            out = np.empty(len(rows), dtype)
+            for name, values in zip(dtype.names, zip(*rows, strict=True) if rows else (), strict=bool(rows)):
+                empty = None if dtype[name].kind == "M" else 0
+                out[name] = np.array([empty if value is None else value for value in values], dtype[name])
+            return out
+        names = [f"c{index}" for index in range(len(dtype.names))]
+        sent = ", ".join(_sent(name, dtype[index]) for index, name in enumerate(names))
+        cursor.execute(f"{given}SELECT count(*), {sent} FROM ({sql}) AS q({', '.join(names)})", parameters)
+        count, *blocks = cursor.fetchone()
+    out = np.empty(count, dtype)
+    for name, block in zip(dtype.names, blocks, strict=True):
+        out[name] = _received(block or b"", dtype[name])
+    return out
+
+
+def _sent(name: str, dtype: np.dtype) -> str:
+    match dtype.kind:
+        case "M":
+            return f"string_agg(timestamptz_send(coalesce({name}, '-infinity')), '')"
+        case "b":
+            return f"string_agg(boolsend(coalesce({name}, false)), '')"
+    return f"string_agg(int8send(coalesce({name}, 0)::bigint), '')"
+
+
+def _received(block: bytes, dtype: np.dtype) -> np.ndarray:
+    if dtype.kind == "b":
+        return np.frombuffer(block, "?")
+    numbers = np.frombuffer(block, ">i8").astype("i8")
+    if dtype.kind != "M":
+        return numbers
+    missing = numbers == MINUS_INFINITY
+    times = (np.where(missing, 0, numbers) + POSTGRES_EPOCH).astype("M8[us]")
+    times[missing] = clocks.NAT
+    return times
+
+
+def load(ids: Sequence[int], terms: Terms, agreement_id: int) -> clocks.Facts:
+    """The facts of handoffs of one version, `handoffs` in the order of their ids."""
+    given, parameters = picked(ids)
+    stages = _coded("h.stage", Handoff.Stage.values)
+    handoffs = columns(
+        "SELECT h.id, h.qualified_at, h.number = 1, h.below_definition, h.is_complete, h.in_scope, 1, "
+        f"h.owner_id, h.team_id, {stages}, h.ended_at FROM picked JOIN leads_handoff h ON h.id = picked.id",
+        parameters,
+        HANDOFF,
+        given=given,
+    )
+    handoffs.sort(order="id")
+    if terms.monthly_cap is not None and len(handoffs):
+        handoffs["month_rank"] = month_ranks(handoffs, agreement_id, ZoneInfo(terms.time_zone))
+
+    def events(sql: str, dtype: np.dtype) -> np.ndarray:
+        found = columns(sql, parameters, dtype, given=given)
+        found["row"] = np.searchsorted(handoffs["id"], found["row"])
+        return found[np.lexsort((found["id"], found["at"], found["row"]))]
+
+    entered = "CASE WHEN f.from_system THEN NULL ELSE f.entered_at END"
+    return clocks.Facts(
+        handoffs=handoffs,
+        assignments=events(
+            "SELECT f.handoff_id, f.at, f.id, f.owner_id, f.team_id "
+            "FROM picked JOIN leads_assignment f ON f.handoff_id = picked.id",
+            ASSIGNMENT,
+        ),
+        attempts=events(_attempts(entered), clocks.ATTEMPT),
+        dispositions=events(
+            f"SELECT f.handoff_id, f.at, f.id, {entered}, {_coded('f.verdict', Verdict.values)}, "
+            "f.reason_id IS NOT NULL, r.is_quality, r.needs_contact, r.needs_attempts, r.undelivered "
+            "FROM picked JOIN leads_disposition f ON f.handoff_id = picked.id "
+            "LEFT JOIN leads_reasoncode r ON r.id = f.reason_id WHERE f.voided_at IS NULL",
+            clocks.DISPOSITION,
+        ),
+        outcomes=events(
+            f"SELECT f.handoff_id, f.at, f.id, {entered}, {_coded('f.kind', OUTCOME_KINDS)} "
+            "FROM picked JOIN leads_outcome f ON f.handoff_id = picked.id WHERE f.voided_at IS NULL",
+            OUTCOME,
+        ),
+        holds=events(
+            "SELECT f.handoff_id, f.started_at, f.id, f.ended_at "
+            "FROM picked JOIN leads_hold f ON f.handoff_id = picked.id",
+            clocks.HOLD,
+        ),
+        disputes=events(
+            "SELECT f.handoff_id, f.opened_at, f.id, f.answered_at, f.upheld "
+            "FROM picked JOIN leads_dispute f ON f.handoff_id = picked.id",
+            clocks.DISPUTE,
+        ),
+    )
+
+
+def _attempts(entered: str) -> str:
+    """Attempts that name the lead, and those that name only its person, once the handoff had begun (rule A3)."""
+    human = f"NOT f.automated AND f.channel <> '{Channel.NOTE}'"
+    two_way = ", ".join(f"'{outcome}'" for outcome in TWO_WAY)
+    select = (
+        f"SELECT h.id, f.at, f.id, {entered}, {human} AND f.direction = '{Direction.OUTBOUND}', "
+        f"{human} AND f.outcome IN ({two_way}) FROM picked JOIN leads_handoff h ON h.id = picked.id "
+    )
+    begun = "WHERE f.voided_at IS NULL AND f.at >= h.qualified_at"
+    lead = "JOIN leads_lead l ON l.id = h.lead_id JOIN leads_attempt f ON f.lead_id IS NULL"
+    return " UNION ALL ".join(
+        (
+            f"{select} JOIN leads_attempt f ON f.lead_id = h.lead_id {begun}",
+            f"{select} {lead} AND NOT (f.contact_id = '') AND f.contact_id = l.contact_id {begun}",
+            f"{select} {lead} AND NOT (f.email = '') AND f.email = l.email {begun} "
+            "AND NOT (f.contact_id <> '' AND f.contact_id = l.contact_id)",
+        )
+    )
+
+
+def _coded(column: str, values: Sequence[str]) -> str:
+    """SQL that turns one of our own words into its index."""
+    cases = " ".join(f"WHEN '{value}' THEN {index}" for index, value in enumerate(values))
+    return f"CASE {column} {cases} END"
+
+
+def month_ranks(handoffs: np.ndarray, agreement_id: int, zone: ZoneInfo) -> np.ndarray:
+    """Each handoff's place in its local month by (`qualified_at`, id), 1 for the first (rule N7)."""
+    months = month_starts(handoffs["qualified_at"].min(), handoffs["qualified_at"].max(), zone)
+    everyone = columns(
+        "SELECT id, qualified_at FROM leads_handoff "
+        "WHERE agreement_id = %s AND qualified_at >= %s AND qualified_at < %s",
+        [agreement_id, *(instant.astype(datetime).replace(tzinfo=UTC) for instant in (months[0], months[-1]))],
+        np.dtype([("id", "i8"), ("qualified_at", "M8[us]")]),
+    )
+    everyone = everyone[np.lexsort((everyone["id"], everyone["qualified_at"]))]
+    first_of_month = np.searchsorted(everyone["qualified_at"], months)
+    month = np.searchsorted(months, everyone["qualified_at"], side="right") - 1
+    rank = np.arange(len(everyone)) - first_of_month[month] + 1
+    by_id = np.argsort(everyone["id"])
+    return rank[by_id[np.searchsorted(everyone["id"], handoffs["id"], sorter=by_id)]]
+
+
+def month_starts(first: np.datetime64, last: np.datetime64, zone: ZoneInfo) -> np.ndarray:
+    """The first moments of the local months from `first`'s to the one after `last`'s."""
+    begin = first.astype(datetime).replace(tzinfo=UTC).astimezone(zone)
+    end = last.astype(datetime).replace(tzinfo=UTC).astimezone(zone)
+    starts, month = [], datetime(begin.year, begin.month, 1, tzinfo=zone)
+    while not starts or starts[-1] <= end:
+        starts.append(month)
+        following = month.replace(day=28) + timedelta(days=4)
+        month = following.replace(day=1)
+    return np.array([start.astimezone(UTC).replace(tzinfo=None) for start in starts], "M8[us]")

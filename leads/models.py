@@ -1,0 +1,505 @@
+"""What happened: leads, handoffs under a pinned version, the facts that hang on them, and the clocks they drive."""
+
+from datetime import datetime
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+
+from agreements.models import Agreement, Commitment, Version
+from leads import clocks
+from slaportal.models import Team, User
+
+
+class LeadQuerySet(models.QuerySet):
+    """Questions asked of leads."""
+
+    def visible_to(self, user: User) -> Self:
+        """Leads whose handoffs the person may see; whoever sees all handoffs sees all leads."""
+        if user.has_perm("leads.view_all_handoffs"):
+            return self
+        return self.filter(pk__in=Handoff.objects.visible_to(user).values("lead"))
+
+    def unmatched(self, start: datetime, end: datetime) -> Self:
+        """Leads received in `[start, end)` that no version covers (rule A2)."""
+        return self.filter(state=Lead.State.UNMATCHED, received_at__gte=start, received_at__lt=end)
+
+
+class Lead(models.Model):
+    """One enquiry of one person, as the source system knows it."""
+
+    class State(models.TextChoices):
+        """Where a lead stands before and besides its handoffs."""
+
+        WAITING = "waiting", "Waiting: not yet qualified"
+        UNMATCHED = "unmatched", "Unmatched: no agreement covers it"
+        HANDED_OFF = "handed off", "Handed off"
+
+    source_system = models.CharField(max_length=60, default="portal")
+    external_id = models.CharField(max_length=120)
+    contact_id = models.CharField(max_length=120, blank=True, help_text="The person, in the source system.")
+    name = models.CharField(max_length=200, blank=True)
+    email = models.CharField("e-mail", max_length=254, blank=True)
+    phone = models.CharField(max_length=60, blank=True)
+    company = models.CharField(max_length=200, blank=True)
+    title = models.CharField(max_length=200, blank=True)
+    seniority = models.CharField(max_length=60, blank=True)
+    company_size = models.PositiveIntegerField(null=True, blank=True)
+    industry = models.CharField(max_length=120, blank=True)
+    country = models.CharField(max_length=60, blank=True)
+    score = models.IntegerField(null=True, blank=True)
+    source = models.CharField(max_length=120, blank=True)
+    campaign = models.CharField(max_length=200, blank=True)
+    segment = models.CharField(max_length=120, blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
+    engaged_at = models.DateTimeField(null=True, blank=True, help_text="First engagement: where speed to lead begins.")
+    handed_over = models.BooleanField(default=False, help_text="The source says that it was handed to sales (rule A1).")
+    received_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING, editable=False)
+
+    objects = LeadQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-received_at", "-id"]
+        permissions = [("match_lead", "Can match unmatched leads again")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source_system", "external_id"],
+                name="lead_external_id_unique",
+                violation_error_message="This source system has sent a lead with that id already.",
+            )
+        ]
+        indexes = [
+            # facts.attempts: attempts that name only the person.
+            models.Index(fields=["contact_id"], name="lead_contact_id", condition=~Q(contact_id="")),
+            models.Index(fields=["email"], name="lead_email", condition=~Q(email="")),
+            # Lead.unmatched: counted beside every scorecard.
+            models.Index(fields=["received_at"], name="lead_unmatched", condition=Q(state="unmatched")),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email or f"{self.source_system} {self.external_id}"
+
+
+class HandoffQuerySet(models.QuerySet):
+    """Questions asked of handoffs."""
+
+    def visible_to(self, user: User) -> Self:
+        """All for who may see all; a manager's teams; a rep's own."""
+        if user.has_perm("leads.view_all_handoffs"):
+            return self
+        if user.has_perm("leads.view_team_handoffs"):
+            return self.filter(Q(team__manager=user) | Q(owner=user))
+        return self.filter(owner=user) if user.has_perm("leads.view_handoff") else self.none()
+
+    def open(self) -> Self:
+        """Handoffs that no final disposition has ended (rule C7)."""
+        return self.filter(ended_at=None)
+
+    def begun_in(self, start: datetime, end: datetime) -> Self:
+        """Handoffs of the half-open period `[start, end)` (rule N1)."""
+        return self.filter(qualified_at__gte=start, qualified_at__lt=end)
+
+
+class Handoff(models.Model):
+    """One passage of a lead from marketing to sales, pinned to the version in force when the lead qualified (A2)."""
+
+    class Stage(models.TextChoices):
+        """How far it came, derived from its facts (rule A5)."""
+
+        MQL = "mql", "MQL"
+        SAL = "sal", "SAL"
+        SQL = "sql", "SQL"
+        OPPORTUNITY = "opportunity", "Opportunity"
+        WON = "won", "Won"
+        LOST = "lost", "Lost"
+        RECYCLED = "recycled", "Recycled"
+        REJECTED = "rejected", "Rejected"
+
+    lead = models.ForeignKey(Lead, models.PROTECT, related_name="handoffs")
+    number = models.PositiveSmallIntegerField(
+        default=1, help_text="1 is the first; recycled leads come back as 2, 3, …"
+    )
+    agreement = models.ForeignKey(Agreement, models.PROTECT, related_name="handoffs")
+    version = models.ForeignKey(Version, models.PROTECT, related_name="handoffs")
+    qualified_at = models.DateTimeField()
+
+    # Copied when it begins; later edits of the lead move nothing (rule A1).
+    source = models.CharField(max_length=120, blank=True)
+    campaign = models.CharField(max_length=200, blank=True)
+    segment = models.CharField(max_length=120, blank=True)
+    score = models.IntegerField(null=True, blank=True)
+    snapshot = models.JSONField(default=dict)
+    failed_criteria = models.JSONField(default=list)
+    missing_fields = models.JSONField(default=list)
+    below_definition = models.BooleanField(default=False)
+    is_complete = models.BooleanField(default=True)
+    in_scope = models.BigIntegerField(
+        default=0, help_text="Bit n is set when the lead is in the nth commitment's scope."
+    )
+
+    # Derived from the facts by `leads.timekeeping`, so that lists need not read them.
+    owner = models.ForeignKey(User, models.PROTECT, null=True, related_name="handoffs")
+    team = models.ForeignKey(Team, models.PROTECT, null=True, related_name="handoffs")
+    stage = models.CharField(max_length=12, choices=Stage, default=Stage.MQL)
+    ended_at = models.DateTimeField(null=True)
+
+    objects = HandoffQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-qualified_at", "-id"]
+        permissions = [
+            ("view_all_handoffs", "Can see every handoff"),
+            ("view_team_handoffs", "Can see the handoffs of managed teams"),
+            ("work_handoff", "Can log attempts and dispositions"),
+            ("assign_handoff", "Can assign handoffs"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["lead", "number"],
+                name="handoff_number_unique",
+                violation_error_message="This lead was handed off under that number already.",
+            )
+        ]
+        indexes = [
+            # Scorecards, volume and the monthly cap: an agreement's handoffs of a period.
+            models.Index(fields=["agreement", "qualified_at", "id"], name="handoff_period"),
+            # My leads and routing: open handoffs of a person.
+            models.Index(fields=["owner", "ended_at"], name="handoff_owner"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.lead}" if self.number == 1 else f"{self.lead} ({self.number})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("handoff", args=[self.pk])
+
+
+class Assignment(models.Model):
+    """From `at` on, this person owns the handoff."""
+
+    handoff = models.ForeignKey(Handoff, models.CASCADE, related_name="assignments")
+    owner = models.ForeignKey(User, models.PROTECT, related_name="assignments")
+    team = models.ForeignKey(Team, models.PROTECT, null=True, related_name="+")
+    at = models.DateTimeField()
+    by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    why = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.owner} from {self.at:%Y-%m-%d %H:%M}"
+
+
+class Channel(models.TextChoices):
+    """How contact was tried."""
+
+    CALL = "call", "Call"
+    EMAIL = "email", "E-mail"
+    MESSAGE = "message", "Message"
+    MEETING = "meeting", "Meeting"
+    NOTE = "note", "Note"
+    OTHER = "other", "Other"
+
+
+class Direction(models.TextChoices):
+    """Who began."""
+
+    OUTBOUND = "outbound", "Outbound"
+    INBOUND = "inbound", "Inbound"
+
+
+class AttemptOutcome(models.TextChoices):
+    """What came of it; only the first two are two-way."""
+
+    CONNECTED = "connected", "Spoke with them"
+    REPLIED = "replied", "They replied"
+    NO_ANSWER = "no_answer", "No answer"
+    VOICEMAIL = "voicemail", "Left a voicemail"
+    BUSY = "busy", "Busy"
+    SENT = "sent", "Sent"
+    INVALID = "invalid", "Wrong or dead contact data"
+    OTHER = "other", "Other"
+
+
+TWO_WAY = (AttemptOutcome.CONNECTED, AttemptOutcome.REPLIED)
+
+
+class VoidableQuerySet(models.QuerySet):
+    """Questions asked of facts that can be voided."""
+
+    def valid(self) -> Self:
+        """Facts that count; a voided one stays visible and counts nowhere (rule A4)."""
+        return self.filter(voided_at=None)
+
+
+class Voidable(models.Model):
+    """A fact that is never changed: an undo or a correction voids it (rule A4)."""
+
+    voided_at = models.DateTimeField(null=True, editable=False)
+    voided_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", editable=False)
+    void_reason = models.CharField(max_length=200, blank=True, editable=False)
+
+    objects = VoidableQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+class Attempt(Voidable):
+    """One try at contact. It names its lead, or only the person, and then counts for each of their handoffs (A3)."""
+
+    lead = models.ForeignKey(Lead, models.PROTECT, null=True, blank=True, related_name="attempts")
+    contact_id = models.CharField(max_length=120, blank=True)
+    email = models.CharField("e-mail", max_length=254, blank=True)
+    at = models.DateTimeField()
+    entered_at = models.DateTimeField(help_text="When it was written down; late entries are evidence only (rule A4).")
+    from_system = models.BooleanField(default=False, help_text="From a system of record: counts however late.")
+    channel = models.CharField(max_length=8, choices=Channel, default=Channel.CALL)
+    direction = models.CharField(max_length=8, choices=Direction, default=Direction.OUTBOUND)
+    outcome = models.CharField(max_length=10, choices=AttemptOutcome, default=AttemptOutcome.NO_ANSWER)
+    automated = models.BooleanField(default=False, help_text="Sent by a machine: never a response.")
+    by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="attempts")
+    note = models.TextField(blank=True)
+    source_system = models.CharField(max_length=60, default="portal")
+    external_id = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001 (null: not from a system)
+
+    class Meta:
+        ordering = ["at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source_system", "external_id"],
+                name="attempt_external_id_unique",
+                violation_error_message="This source system has sent an attempt with that id already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(lead__isnull=False) | ~Q(contact_id="") | ~Q(email=""),
+                name="attempt_names_somebody",
+                violation_error_message="An attempt names its lead, or the person by contact id or e-mail.",
+            ),
+        ]
+        indexes = [
+            # facts.attempts: by the person, where no lead is named.
+            models.Index(fields=["contact_id"], name="attempt_contact_id", condition=Q(lead=None) & ~Q(contact_id="")),
+            models.Index(fields=["email"], name="attempt_email", condition=Q(lead=None) & ~Q(email="")),
+        ]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.get_direction_display()} {self.get_channel_display().lower()}, {self.get_outcome_display().lower()}"
+        )
+
+    @property
+    def is_touch(self) -> bool:
+        """A meaningful touch: two-way, by a person."""
+        return self.outcome in TWO_WAY and not self.automated and self.channel != Channel.NOTE
+
+
+class Verdict(models.TextChoices):
+    """What sales says to a handoff."""
+
+    ACCEPTED = "accepted", "Accepted"
+    RECYCLED = "recycled", "Recycled"
+    REJECTED = "rejected", "Rejected"
+
+
+class ReasonCode(models.Model):
+    """Why a handoff was recycled or rejected. What a used reason means cannot be changed: numbers rest on it."""
+
+    code = models.SlugField(max_length=40, unique=True)
+    label = models.CharField(max_length=120)
+    for_recycled = models.BooleanField("fits recycled", default=True)
+    for_rejected = models.BooleanField("fits rejected", default=True)
+    is_quality = models.BooleanField("about quality", default=False, help_text="Counts against acceptance rate.")
+    needs_contact = models.BooleanField(
+        default=True, help_text="Only contact can tell; without it, running clocks end with the handoff (rule C7)."
+    )
+    needs_attempts = models.PositiveSmallIntegerField(default=0, help_text="So many attempts must come before it.")
+    undelivered = models.BooleanField(
+        "not delivered", default=False, help_text="Duplicate or unusable: leaves marketing's volume."
+    )
+    is_active = models.BooleanField("offered", default=True)
+
+    class Meta:
+        ordering = ["label"]
+
+    def __str__(self) -> str:
+        return self.label
+
+    def fits(self, verdict: str) -> bool:
+        return {Verdict.RECYCLED: self.for_recycled, Verdict.REJECTED: self.for_rejected}.get(verdict, False)
+
+
+class Disposition(Voidable):
+    """Accepted, recycled or rejected, with a reason code."""
+
+    handoff = models.ForeignKey(Handoff, models.CASCADE, related_name="dispositions")
+    verdict = models.CharField(max_length=8, choices=Verdict)
+    reason = models.ForeignKey(ReasonCode, models.PROTECT, null=True, blank=True, related_name="dispositions")
+    at = models.DateTimeField()
+    entered_at = models.DateTimeField()
+    from_system = models.BooleanField(default=False)
+    by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    note = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(verdict="accepted") | Q(reason__isnull=True),
+                name="disposition_accepted_without_reason",
+                violation_error_message="Accepting needs no reason.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_verdict_display()}: {self.reason}" if self.reason else self.get_verdict_display()
+
+
+class Outcome(Voidable):
+    """What came of a handoff after acceptance."""
+
+    class Kind(models.TextChoices):
+        """The steps after sales accepted."""
+
+        MEETING = "meeting", "Meeting held"
+        OPPORTUNITY = "opportunity", "Opportunity"
+        WON = "won", "Won"
+        LOST = "lost", "Lost"
+
+    handoff = models.ForeignKey(Handoff, models.CASCADE, related_name="outcomes")
+    kind = models.CharField(max_length=12, choices=Kind)
+    at = models.DateTimeField()
+    entered_at = models.DateTimeField()
+    from_system = models.BooleanField(default=False)
+    amount = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        ordering = ["at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["handoff", "kind"],
+                condition=Q(voided_at=None),
+                name="outcome_once",
+                violation_error_message="This handoff has that outcome already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.get_kind_display()
+
+
+class Hold(models.Model):
+    """Time that does not count, with a reason (rule C5)."""
+
+    handoff = models.ForeignKey(Handoff, models.CASCADE, related_name="holds")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=200)
+    by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    released_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["started_at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True) | Q(ended_at__gte=F("started_at")),
+                name="hold_ends_after_start",
+                violation_error_message="A hold cannot end before it begins.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class Dispute(models.Model):
+    """A question to marketing, or a protest against a disposition, that is owed an answer."""
+
+    handoff = models.ForeignKey(Handoff, models.CASCADE, related_name="disputes")
+    opened_at = models.DateTimeField()
+    opened_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    comment = models.TextField()
+    answered_at = models.DateTimeField(null=True)
+    answered_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    answer = models.TextField(blank=True)
+    upheld = models.BooleanField(default=False, help_text="The disposition counts as accepted (acceptance rate).")
+
+    class Meta:
+        ordering = ["opened_at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(answered_at__isnull=True) | Q(answered_at__gte=F("opened_at")),
+                name="dispute_answered_after_opening",
+                violation_error_message="An answer cannot come before the question.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.comment[:80]
+
+
+class ClockQuerySet(models.QuerySet):
+    """Questions asked of clocks."""
+
+    def running_out(self, now: datetime) -> Self:
+        """Clocks whose allowance is used up at `now`; what the tick looks at, through `clock_due`."""
+        return self.filter(state=Clock.State.OPEN, look_at__lt=now)
+
+    def deciding(self) -> Self:
+        """One clock for each handoff and commitment: the one that gives the handoff its state (rule N2)."""
+        return self.filter(decides=True)
+
+
+class Clock(models.Model):
+    """One commitment on one handoff: what `leads.clocks.evaluate` said last. Written by `leads.timekeeping` only."""
+
+    class State(models.IntegerChoices):
+        """Ordered so that the least state of a handoff's clocks is the handoff's state (rule N2)."""
+
+        MISSED = clocks.MISSED, "missed"
+        OPEN = clocks.OPEN, "open"
+        MET = clocks.MET, "met"
+        EXCLUDED = clocks.EXCLUDED, "excluded"
+
+    handoff = models.ForeignKey(Handoff, models.CASCADE, related_name="clocks")
+    commitment = models.ForeignKey(Commitment, models.PROTECT, related_name="clocks")
+    subject = models.BigIntegerField(default=0, help_text="Id of the assignment or dispute it is about, else 0.")
+    state = models.SmallIntegerField(choices=State)
+    rule = models.CharField(max_length=24, help_text="The rule that decided, by name (docs/numbers.md).")
+    decides = models.BooleanField(default=True, help_text="It gives the handoff its state for the commitment (N2).")
+    started_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True, help_text="The allowance is used up (rule C2).")
+    look_at = models.DateTimeField(null=True, help_text="After this moment an open clock has missed (rule C1).")
+    stopped_at = models.DateTimeField(null=True)
+    elapsed_seconds = models.FloatField(null=True, help_text="Business seconds from start to stop.")
+    charged_to = models.ForeignKey(
+        Assignment, models.SET_NULL, null=True, related_name="+", help_text="The assignment it is counted for (N4)."
+    )
+
+    objects = ClockQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["commitment__position", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["handoff", "commitment", "subject"],
+                name="clock_unique",
+                violation_error_message="This handoff has that clock already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[0, 1, 2, 3]),
+                name="clock_state_known",
+                violation_error_message="A clock is missed, open, met or excluded.",
+            ),
+        ]
+        indexes = [
+            # The tick: only clocks still running; one that missed leaves the index.
+            models.Index(fields=["look_at"], name="clock_due", condition=Q(state=1, look_at__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.commitment}: {self.get_state_display()}"

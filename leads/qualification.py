@@ -1,0 +1,83 @@
+"""What terms say of a lead's fields: is it covered, does it meet the definition, what is missing. Pure.
+
+Text compares trimmed and without case; a missing value meets only *is empty* (rule A1).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from agreements.catalogue import FIELDS, Operator
+from agreements.terms import Terms, Test
+
+
+def raw_value(values: Mapping[str, Any], field: str) -> Any:
+    """A field as it came; `attributes.x` reads the free attributes."""
+    if field.startswith("attributes."):
+        return (values.get("attributes") or {}).get(field.removeprefix("attributes."))
+    return values.get(field)
+
+
+def value_of(values: Mapping[str, Any], field: str) -> str:
+    """A field as text, trimmed and without case; missing is empty."""
+    found = raw_value(values, field)
+    return "" if found is None else str(found).strip().casefold()
+
+
+def meets(test: Test, values: Mapping[str, Any]) -> bool:
+    """Whether a lead's fields meet one criterion."""
+    value = value_of(values, test.field)
+    if test.operator == Operator.EMPTY:
+        return not value
+    if not value:
+        return False
+    wanted = [text.casefold() for text in test.values]
+    match test.operator:
+        case Operator.FILLED:
+            return True
+        case Operator.IS | Operator.ONE_OF:
+            return any(_same(value, text) for text in wanted)
+        case Operator.IS_NOT | Operator.NONE_OF:
+            return not any(_same(value, text) for text in wanted)
+        case Operator.CONTAINS:
+            return wanted[0] in value
+    number = _number(value)
+    if number is None:
+        return False
+    return number >= float(wanted[0]) if test.operator == Operator.AT_LEAST else number <= float(wanted[0])
+
+
+def covers(terms: Terms, values: Mapping[str, Any]) -> bool:
+    """Whether the lead is in the agreement's scope."""
+    return all(meets(test, values) for test in terms.scope)
+
+
+def failed(terms: Terms, values: Mapping[str, Any]) -> list[str]:
+    """The criteria of the lead definition that the lead does not meet, in words; empty means qualified."""
+    tests = list(terms.criteria)
+    if terms.score_threshold is not None:
+        tests.insert(0, Test("score", Operator.AT_LEAST, (str(terms.score_threshold),)))
+    return [str(test) for test in tests if not meets(test, values)]
+
+
+def missing(terms: Terms, values: Mapping[str, Any]) -> list[str]:
+    """The required fields that are empty, in words."""
+    return [FIELDS.get(field, field) for field in terms.required_fields if not value_of(values, field)]
+
+
+def scope_bits(terms: Terms, values: Mapping[str, Any]) -> int:
+    """Bit n is set when the lead is in the scope of the nth commitment."""
+    return sum(1 << p.index for p in terms.promises if all(meets(test, values) for test in p.scope))
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _same(value: str, wanted: str) -> bool:
+    if value == wanted:
+        return True
+    number = _number(value)
+    return number is not None and number == _number(wanted)

@@ -1,0 +1,85 @@
+"""The tables of handoffs and of leads without one."""
+
+import django_tables2 as tables
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from leads.clocks import RULES
+from leads.models import Clock, Handoff, Lead
+from slaportal.templatetags.display import duration, state, when
+
+MAIN, FIGURE = {"td": {"class": "main"}}, {"th": {"class": "num"}, "td": {"class": "num"}}
+
+
+class HandoffTable(tables.Table):
+    """Handoffs; with a commitment chosen, what its clock says of each."""
+
+    lead = tables.Column("Lead", order_by=("lead__name", "pk"), attrs=MAIN)
+    qualified_at = tables.Column("Began")
+    source = tables.Column("Source")
+    score = tables.Column("Score", attrs=FIGURE)
+    owner = tables.Column("Owner", order_by=("owner__name", "pk"), default="nobody")
+    charged_to = tables.Column("Counted for", default="nobody")
+    stage = tables.Column("Stage")
+    promises = tables.Column("Promises", accessor="deciding", orderable=False)
+    clock_state = tables.Column("State")
+    elapsed = tables.Column("Business time", attrs=FIGURE, default="–")
+    clock_rule = tables.Column("Why", orderable=False)
+
+    class Meta:
+        order_by = ("-qualified_at",)
+        empty_text = "No handoff is like that."
+
+    def __init__(self, *args: object, has_clock: bool, **kwargs: object) -> None:
+        hidden = ("owner", "stage", "promises") if has_clock else ("charged_to", "clock_state", "elapsed", "clock_rule")
+        super().__init__(*args, exclude=hidden, **kwargs)
+        self.numbers = reverse("numbers")
+
+    def render_lead(self, record: Handoff) -> SafeString:
+        return format_html(
+            '<div><a href="{}">{}</a><div class="sub small">{}</div></div>',
+            record.get_absolute_url(),
+            record,
+            record.lead.company,
+        )
+
+    def render_qualified_at(self, record: Handoff) -> SafeString:
+        return when(record.qualified_at)
+
+    def render_promises(self, record: Handoff) -> str | SafeString:
+        counts = {label: 0 for label in Clock.State.labels}
+        for clock in record.deciding:
+            counts[clock.get_state_display()] += 1
+        words = [f"{count} {word}" for word, count in counts.items() if count]
+        return " · ".join(words) or "none"
+
+    def render_clock_state(self, record: Handoff) -> SafeString:
+        return state(Clock.State(record.clock_state).label)
+
+    def render_elapsed(self, record: Handoff) -> str:
+        return duration(record.elapsed)
+
+    def render_clock_rule(self, record: Handoff) -> SafeString:
+        sentence, rule = RULES[record.clock_rule]
+        return format_html('{} <a href="{}#{}" title="The rule">{}</a>', sentence, self.numbers, rule, rule)
+
+
+class LeadTable(tables.Table):
+    """Leads that no version covers."""
+
+    name = tables.Column("Lead", order_by=("name", "pk"), attrs=MAIN)
+    received_at = tables.Column("Received")
+    source = tables.Column("Source")
+    segment = tables.Column("Segment")
+    score = tables.Column("Score", attrs=FIGURE)
+
+    class Meta:
+        order_by = ("-received_at",)
+        empty_text = "Every lead is covered by an agreement."
+
+    def render_name(self, record: Lead) -> SafeString:
+        return format_html('<div>{}<div class="sub small">{}</div></div>', record, record.company)
+
+    def render_received_at(self, record: Lead) -> SafeString:
+        return when(record.received_at)

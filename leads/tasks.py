@@ -1,0 +1,38 @@
+"""Celery's doors to the verbs of this room; the state is in the database, the broker only rings."""
+
+import logging
+
+from celery import shared_task
+from django.db import OperationalError
+from django.utils import timezone
+
+from leads import timekeeping
+from leads.models import Handoff
+
+log = logging.getLogger(__name__)
+
+
+@shared_task
+def tick() -> int:
+    """Mark what was missed. A database that is busy leaves the work to the next tick."""
+    try:
+        return timekeeping.tick(now=timezone.now())
+    except OperationalError as busy:
+        log.warning("tick: left to the next one: %s", busy)
+        return 0
+
+
+@shared_task
+def evaluate_range(first: int, last: int) -> int:
+    """Evaluate the handoffs with ids from `first` to `last`, both included."""
+    ids = Handoff.objects.filter(pk__gte=first, pk__lte=last).values_list("pk", flat=True)
+    return timekeeping.evaluate_handoffs(ids, now=timezone.now())
+
+
+@shared_task
+def evaluate_everything() -> int:
+    """Send every range of handoffs to the workers; returns how many ranges."""
+    ranges = timekeeping.id_ranges()
+    for first, last in ranges:
+        evaluate_range.delay(first, last)
+    return len(ranges)

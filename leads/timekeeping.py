@@ -1,0 +1,166 @@
+"""Writes what `leads.clocks.evaluate` says. One handoff, a whole recompute and the tick take the same path."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from django.db import connection, transaction
+from django.db.models import Max, Min
+
+from agreements import terms
+from agreements.calendars import Closure, closures_by_calendar
+from agreements.models import Version, local_midnight
+from leads import clock_rows, clocks, facts, stages
+from leads.models import Clock, Handoff
+from slaportal.models import Heartbeat
+
+# Handoffs of one transaction of a recompute; a tick takes fewer, so that nobody waits for it.
+RANGE = 25_000
+TICK_BATCH = 2_000
+
+STAGES = tuple(Handoff.Stage.values)
+
+
+# Inside `evaluated_together`: the handoffs that its verbs touched.
+_together: ContextVar[set[int] | None] = ContextVar("together", default=None)
+
+
+@contextmanager
+def evaluated_together(*, now: datetime) -> Iterator[None]:
+    """Evaluate what the verbs inside touch once, at the end, instead of after each verb: for imports."""
+    token = _together.set(set())
+    try:
+        yield
+        touched = _together.get()
+    finally:
+        _together.reset(token)
+    evaluate_handoffs(touched, now=now)
+
+
+def evaluate_handoffs(ids: Iterable[int], *, now: datetime) -> int:
+    """Evaluate these handoffs at `now` and write what changed: their clocks, stage, owner and end. Returns how many.
+
+    Verbs call it in the transaction of their fact. The handoffs are locked first, so that of two evaluations the
+    later one sees the facts of the earlier.
+    """
+    wanted = sorted({int(number) for number in ids})
+    if (waiting := _together.get()) is not None:
+        waiting.update(wanted)
+        return 0
+    done = 0
+    for begin in range(0, len(wanted), RANGE):
+        with transaction.atomic():
+            done += _evaluate_locked(_lock(wanted[begin : begin + RANGE]), now)
+    return done
+
+
+def evaluate_all(*, now: datetime, everything: bool = True, progress: Callable[[int], object] | None = None) -> int:
+    """Evaluate every handoff, or only those that can still change by themselves, in ranges of their ids."""
+    handoffs = Handoff.objects.all() if everything else Handoff.objects.filter(clocks__state=clocks.OPEN)
+    done = 0
+    for first, last in id_ranges():
+        found = handoffs.filter(pk__gte=first, pk__lte=last).values_list("pk", flat=True).distinct().order_by()
+        done += evaluate_handoffs(found, now=now)
+        if progress:
+            progress(done)
+    return done
+
+
+def id_ranges() -> list[tuple[int, int]]:
+    """Ranges of handoff ids, both ends included, each small enough for one transaction."""
+    ends = Handoff.objects.aggregate(first=Min("pk"), last=Max("pk"))
+    if ends["first"] is None:
+        return []
+    return [(start, start + RANGE - 1) for start in range(ends["first"], ends["last"] + 1, RANGE)]
+
+
+def tick(*, now: datetime) -> int:
+    """Evaluate every handoff with a clock whose limit is used up; safe to run twice or by two workers at once.
+
+    Handoffs that somebody else has locked are left to the next tick: whoever holds the lock evaluates them.
+    Returns how many were evaluated.
+    """
+    done: set[int] = set()
+    while True:
+        with transaction.atomic():
+            due = Clock.objects.running_out(now).order_by("look_at").values_list("handoff_id", flat=True)
+            found = _lock(sorted(set(due[:TICK_BATCH]) - done), skip_locked=True)
+            _evaluate_locked(found, now)
+        if not found:
+            break
+        done.update(handoff_id for handoff_id, _ in found)
+    Heartbeat.beat("tick", now=now)
+    return len(done)
+
+
+def closure_changed(closure: Closure, *, now: datetime) -> None:
+    """Re-evaluate every clock that touches a day that was closed, or opened again, after the fact (rule T5)."""
+    versions = [version for version in Version.objects.agreed() if _uses(version, closure.calendar_id)]
+    for version in versions:
+        after = local_midnight(closure.date + timedelta(days=1), version.agreement.zone) + timedelta(days=1)
+        touched = Handoff.objects.filter(version=version, qualified_at__lt=after)
+        evaluate_handoffs(touched.values_list("pk", flat=True), now=now)
+
+
+def _uses(version: Version, calendar_id: int) -> bool:
+    return any(frozen["id"] == calendar_id for frozen in terms.of(version).calendars.values())
+
+
+def _lock(ids: Sequence[int], *, skip_locked: bool = False) -> list[tuple[int, int]]:
+    """Ids of handoffs with the id of their version, in order, locked until the transaction ends."""
+    given, parameters = facts.picked(ids)
+    wanted = "h.id IN (SELECT id FROM picked) ORDER BY h.id"
+    sql = f"WITH {given} SELECT h.id, h.version_id FROM leads_handoff h WHERE {wanted}"
+    if facts.is_postgresql():
+        sql += " FOR NO KEY UPDATE" + (" SKIP LOCKED" if skip_locked else "")
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall()
+
+
+def _evaluate_locked(rows: Sequence[tuple[int, int]], now: datetime) -> int:
+    if not rows:
+        return 0
+    by_version: dict[int, list[int]] = {}
+    for handoff_id, version_id in rows:
+        by_version.setdefault(version_id, []).append(handoff_id)
+    closures = closures_by_calendar()
+    for version in Version.objects.filter(pk__in=by_version).prefetch_related("commitments"):
+        agreed = terms.of(version)
+        history = facts.load(by_version[version.pk], agreed, version.agreement_id)
+        verdicts = clocks.evaluate(agreed, agreed.business_times(closures), history, now)
+        commitments = {commitment.code: commitment.pk for commitment in version.commitments.all()}
+        clock_rows.write(history.handoffs["id"], [commitments[promise.code] for promise in agreed.promises], verdicts)
+        _write_handoffs(history)
+    return len(rows)
+
+
+def _write_handoffs(history: clocks.Facts) -> None:
+    """Keep the handoffs' own rows up to date with their facts: owner, team, stage, end."""
+    rows, stored = history.assignments["row"], history.handoffs
+    owner, team = np.zeros(len(stored), "i8"), np.zeros(len(stored), "i8")
+    owner[rows], team[rows] = history.assignments["owner"], history.assignments["team"]
+    stage, ended_at = stages.derive(history)
+    same_end = (stored["ended_at"] == ended_at) | (np.isnat(stored["ended_at"]) & np.isnat(ended_at))
+    same = (stored["owner"] == owner) & (stored["team"] == team) & (stored["stage"] == stage) & same_end
+    changed = np.flatnonzero(~same)
+    if not len(changed):
+        return
+    adapt = connection.ops.adapt_datetimefield_value
+    updates = [
+        (owner_id or None, team_id or None, STAGES[stage_at], moment and adapt(moment.replace(tzinfo=UTC)), handoff_id)
+        for owner_id, team_id, stage_at, moment, handoff_id in zip(
+            owner[changed].tolist(),
+            team[changed].tolist(),
+            stage[changed].tolist(),
+            ended_at[changed].tolist(),
+            stored["id"][changed].tolist(),
+            strict=True,
+        )
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE leads_handoff SET owner_id = %s, team_id = %s, stage = %s, ended_at = %s WHERE id = %s", updates
+        )

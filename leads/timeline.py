@@ -1,0 +1,205 @@
+"""The time line of a handoff: everything that happened to it and what each clock made of it, in order. Reads only."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.db.models import Q
+
+from agreements.business_time import BusinessTime
+from agreements.terms import Terms
+from leads import clocks
+from leads.models import Attempt, Channel, Clock, Direction, Disposition, Handoff, Outcome, Voidable
+from slaportal.models import User
+from slaportal.templatetags.display import duration
+
+COUNTS_FOR_NOTHING = "counts for nothing"
+
+
+@dataclass
+class Event:
+    """One thing that happened. `tone` is its class; `fact` the row behind it; `marks` what to know about how it counts.
+
+    `clocks` are the clocks that it started, stopped or left behind, as (tone, words).
+    """
+
+    at: datetime
+    icon: str
+    text: str
+    by: User | None = None
+    detail: str = ""
+    tone: str = ""
+    fact: Any = None
+    marks: list[str] = field(default_factory=list)
+    clocks: list[tuple[str, str]] = field(default_factory=list)
+    is_ahead: bool = False
+
+    @property
+    def is_voided(self) -> bool:
+        return isinstance(self.fact, Voidable) and self.fact.voided_at is not None
+
+    @property
+    def kind(self) -> str:
+        """The name of the fact's model, which says by which form it can be taken back."""
+        return self.fact._meta.model_name if self.fact is not None else ""
+
+
+def attempts_of(handoffs: Sequence[Handoff]) -> dict[int, list[Attempt]]:
+    """Every attempt that concerns each handoff's lead or person (rule A3), by handoff, in order; voided ones as well.
+
+    Those before the handoff began are among them. The handoffs come with their leads.
+    """
+    if not handoffs:
+        return {}
+    leads = {handoff.lead_id: handoff.lead for handoff in handoffs}
+    tests = [Q(lead__in=leads)]
+    for name in ("contact_id", "email"):
+        if values := {getattr(lead, name) for lead in leads.values()} - {""}:
+            tests.append(Q(lead=None, **{f"{name}__in": values}))
+    by_lead, by_contact, by_email = defaultdict(list), defaultdict(list), defaultdict(list)
+    for attempt in Attempt.objects.filter(reduce(or_, tests)).select_related("by", "voided_by"):
+        if attempt.lead_id:
+            by_lead[attempt.lead_id].append(attempt)
+            continue
+        by_contact[attempt.contact_id].append(attempt)
+        by_email[attempt.email].append(attempt)
+    found = {}
+    for handoff in handoffs:
+        lead = handoff.lead
+        mine = [*by_lead[lead.pk]]
+        mine += by_contact[lead.contact_id] if lead.contact_id else []
+        mine += by_email[lead.email] if lead.email else []
+        found[handoff.pk] = sorted({attempt.pk: attempt for attempt in mine}.values(), key=lambda a: (a.at, a.pk))
+    return found
+
+
+def is_by_a_person(attempt: Attempt) -> bool:
+    """Neither voided, automated nor a note: the only attempts that count (rules A3 and A4)."""
+    return attempt.voided_at is None and not attempt.automated and attempt.channel != Channel.NOTE
+
+
+def is_try(attempt: Attempt) -> bool:
+    """What counts as one of the agreed attempts: outbound, by a person, answered or not (rule A3)."""
+    return is_by_a_person(attempt) and attempt.direction == Direction.OUTBOUND
+
+
+def lateness(agreed: Terms, calendar: BusinessTime) -> Callable[[Attempt | Disposition | Outcome], bool]:
+    """Tells whether a person entered a fact later than the agreed grace, so that it stops no clock (rule A4)."""
+
+    def is_late(fact: Attempt | Disposition | Outcome) -> bool:
+        if fact.from_system or fact.entered_at <= fact.at:
+            return False
+        return calendar.elapsed(fact.at, fact.entered_at).total_seconds() > agreed.entry_grace_seconds
+
+    return is_late
+
+
+def events_of(
+    handoff: Handoff,
+    attempts: Iterable[Attempt],
+    *,
+    is_late: Callable[[Attempt | Disposition | Outcome], bool],
+    now: datetime,
+) -> list[Event]:
+    """The time line, what lies ahead last. `handoff` comes with its lead, version and prefetched facts and clocks."""
+    lead = handoff.lead
+    events = [Event(lead.received_at, "inbox", f"Received from {lead.source_system}")]
+    if lead.engaged_at:
+        events.append(Event(lead.engaged_at, "ads_click", "First engagement"))
+    events.append(
+        Event(handoff.qualified_at, "verified", "Handed to sales", fact=handoff, tone="now", detail=_terms_of(handoff))
+    )
+    for assignment in handoff.assignments.all():
+        text = f"Assigned to {assignment.owner}"
+        events.append(Event(assignment.at, "person", text, assignment.by, assignment.why, fact=assignment))
+    events += [_attempt(attempt, is_late) for attempt in attempts if attempt.at >= handoff.qualified_at]
+    events += [_disposition(disposition, is_late) for disposition in handoff.dispositions.all()]
+    events += [_outcome(outcome, is_late) for outcome in handoff.outcomes.all()]
+    for held in handoff.holds.all():
+        events.append(Event(held.started_at, "pause_circle", "On hold", held.by, held.reason, "warn"))
+        if held.ended_at:
+            events.append(Event(held.ended_at, "play_circle", "Released", held.released_by))
+    for dispute in handoff.disputes.all():
+        events.append(Event(dispute.opened_at, "help", "Asked marketing", dispute.opened_by, dispute.comment))
+        if dispute.answered_at:
+            text = "Marketing upheld it" if dispute.upheld else "Marketing answered"
+            events.append(Event(dispute.answered_at, "quick_phrases", text, dispute.answered_by, dispute.answer))
+    events.sort(key=lambda event: event.at)
+    _add_clocks(events, handoff.clocks.all(), now)
+    return sorted(events, key=lambda event: event.at)
+
+
+def _terms_of(handoff: Handoff) -> str:
+    """Whether it met the definition."""
+    if handoff.below_definition:
+        return "Below the agreed definition, because its source says that it was handed over"
+    return "It met the lead definition" + ("" if handoff.number == 1 else "; a recycled lead that came back")
+
+
+def _attempt(attempt: Attempt, is_late: Callable[[Attempt], bool]) -> Event:
+    marks = []
+    if attempt.automated:
+        marks.append(f"automated, {COUNTS_FOR_NOTHING} (A3)")
+    elif attempt.channel == Channel.NOTE:
+        marks.append(f"a note, {COUNTS_FOR_NOTHING} (A3)")
+    elif attempt.direction == Direction.INBOUND and not attempt.is_touch:
+        marks.append(f"inbound without contact, {COUNTS_FOR_NOTHING} (A3)")
+    elif is_late(attempt):
+        marks.append("entered late, evidence only (A4)")
+    elif attempt.is_touch:
+        marks.append("meaningful touch")
+    icon = {"call": "call", "email": "mail", "message": "chat", "meeting": "groups", "note": "sticky_note_2"}
+    tone = "ok" if attempt.is_touch and not attempt.voided_at else ""
+    name = icon.get(attempt.channel, "contact_mail")
+    return Event(attempt.at, name, str(attempt), attempt.by, attempt.note, tone, attempt, marks)
+
+
+def _disposition(disposition: Disposition, is_late: Callable[[Disposition], bool]) -> Event:
+    icon, tone = {
+        "accepted": ("thumb_up", "ok"),
+        "recycled": ("autorenew", "warn"),
+        "rejected": ("thumb_down", "bad"),
+    }[disposition.verdict]
+    marks = ["entered late, evidence only (A4)"] if is_late(disposition) else []
+    tone = "" if disposition.voided_at else tone
+    return Event(disposition.at, icon, str(disposition), disposition.by, disposition.note, tone, disposition, marks)
+
+
+def _outcome(outcome: Outcome, is_late: Callable[[Outcome], bool]) -> Event:
+    icon = {"meeting": "event_available", "opportunity": "trending_up", "won": "trophy", "lost": "trending_down"}
+    amount = f"{outcome.amount:,.2f}".removesuffix(".00") if outcome.amount is not None else ""
+    marks = ["entered late, evidence only (A4)"] if is_late(outcome) else []
+    tone = "bad" if outcome.kind == Outcome.Kind.LOST else "ok"
+    return Event(outcome.at, icon[outcome.kind], str(outcome), outcome.by, amount, tone, outcome, marks)
+
+
+def _add_clocks(events: list[Event], timed: Iterable[Clock], now: datetime) -> None:
+    """Put what clocks did beside the event that did it, and their dues between the events. Excluded ones did nothing."""
+    last_at = {event.at: event for event in events}
+
+    def note(at: datetime, icon: str, text: str, tone: str, words: str) -> None:
+        event = last_at.get(at)
+        if event is None:
+            event = last_at[at] = Event(at, icon, text, tone=tone, is_ahead=at > now)
+            events.append(event)
+        event.clocks.append((tone, words))
+
+    for clock in timed:
+        if not clock.commitment.catalogue.has_limit or clock.started_at is None or clock.state == clocks.EXCLUDED:
+            continue
+        title, is_missed = clock.commitment.title, clock.state == clocks.MISSED
+        note(clock.started_at, "timer", "Clock started", "", f"{title}: started")
+        if clock.due_at and (is_missed or not clock.stopped_at):
+            note(clock.due_at, "alarm", "Due", "bad" if is_missed else "wait", f"{title}: {'missed' if is_missed else 'due'}")
+        if clock.stopped_at:
+            tone, word = ("bad", "happened, too late,") if is_missed else ("ok", "met")
+            note(clock.stopped_at, "timer", "Clock stopped", tone, f"{title}: {word} after {spent(clock)}")
+
+
+def spent(clock: Clock) -> str:
+    """Business time from start to stop."""
+    return duration(clock.elapsed_seconds)

@@ -1,0 +1,345 @@
+"""What sales does with a handoff: attempts, dispositions, holds, outcomes, disputes. Each fact re-evaluates its clocks.
+
+Facts are append-only: a correction voids the row, which stays visible and counts nowhere (rule A4).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from agreements import terms
+from agreements.calendars import thaw
+from leads import timekeeping
+from leads.models import (
+    Attempt,
+    AttemptOutcome,
+    Channel,
+    Direction,
+    Disposition,
+    Dispute,
+    Handoff,
+    Hold,
+    Lead,
+    Outcome,
+    ReasonCode,
+    Verdict,
+)
+from slaportal import roles
+from slaportal.models import User
+from slaportal.refusal import Refused
+
+CHUNK = 5_000
+
+
+@dataclass(frozen=True)
+class NewAttempt:
+    """An attempt to be logged: for a lead, or for a person by contact id or e-mail (rule A3)."""
+
+    lead: Lead | None = None
+    contact_id: str = ""
+    email: str = ""
+    at: datetime | None = None
+    channel: str = Channel.CALL
+    direction: str = Direction.OUTBOUND
+    outcome: str = AttemptOutcome.NO_ANSWER
+    automated: bool = False
+    note: str = ""
+    owner: User | None = None
+    source_system: str = "portal"
+    external_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A disposition to be made."""
+
+    handoff: Handoff
+    verdict: str
+    reason: ReasonCode | None = None
+    at: datetime | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class NewOutcome:
+    """A meeting, opportunity, win or loss to be recorded."""
+
+    handoff: Handoff
+    kind: str
+    at: datetime | None = None
+    amount: Decimal | None = None
+
+
+@transaction.atomic
+def log_attempts(
+    attempts: Sequence[NewAttempt], *, by: User | None, now: datetime, from_system: bool = False
+) -> list[Attempt]:
+    """Log attempts; those that a system of record has sent before are passed over. Returns the new ones."""
+    for attempt in attempts:
+        if attempt.lead is None and not attempt.contact_id and not attempt.email:
+            raise Refused("An attempt names its lead, or the person by contact id or e-mail.")
+        _refuse_future(attempt.at, now)
+    known = _known_ids(attempts)
+    fresh = {
+        (attempt.source_system, attempt.external_id or index): attempt
+        for index, attempt in enumerate(attempts)
+        if (attempt.source_system, attempt.external_id) not in known
+    }
+    created = Attempt.objects.bulk_create(
+        (
+            Attempt(
+                lead=attempt.lead,
+                contact_id=attempt.contact_id,
+                email=attempt.email.lower(),
+                at=attempt.at or now,
+                entered_at=now,
+                from_system=from_system,
+                channel=attempt.channel,
+                direction=attempt.direction,
+                outcome=attempt.outcome,
+                automated=attempt.automated,
+                by=attempt.owner or by,
+                note=attempt.note,
+                source_system=attempt.source_system,
+                external_id=attempt.external_id,
+            )
+            for attempt in fresh.values()
+        ),
+        batch_size=CHUNK,
+    )
+    timekeeping.evaluate_handoffs(_handoffs_of(created), now=now)
+    return created
+
+
+def _known_ids(attempts: Sequence[NewAttempt]) -> set[tuple[str, str]]:
+    ids: dict[str, list[str]] = {}
+    for attempt in attempts:
+        if attempt.external_id:
+            ids.setdefault(attempt.source_system, []).append(attempt.external_id)
+    known: set[tuple[str, str]] = set()
+    for system, external in ids.items():
+        for begin in range(0, len(external), CHUNK):
+            found = Attempt.objects.filter(source_system=system, external_id__in=external[begin : begin + CHUNK])
+            known.update(found.values_list("source_system", "external_id"))
+    return known
+
+
+def _handoffs_of(attempts: Iterable[Attempt]) -> set[int]:
+    """Ids of the handoffs for which these attempts count: by lead, or by person where none is named (rule A3)."""
+    found: set[int] = set()
+    by_field: dict[str, set[object]] = {"lead_id": set(), "lead__contact_id": set(), "lead__email": set()}
+    for attempt in attempts:
+        if attempt.lead_id:
+            by_field["lead_id"].add(attempt.lead_id)
+            continue
+        by_field["lead__contact_id"].add(attempt.contact_id)
+        by_field["lead__email"].add(attempt.email)
+    for name, values in by_field.items():
+        wanted = sorted(value for value in values if value)
+        for begin in range(0, len(wanted), CHUNK):
+            handoffs = Handoff.objects.filter(**{f"{name}__in": wanted[begin : begin + CHUNK]})
+            found.update(handoffs.values_list("pk", flat=True))
+    return found
+
+
+@transaction.atomic
+def void_attempt(attempt: Attempt, *, by: User, reason: str, now: datetime) -> None:
+    """Undo an attempt: the row stays, and counts nowhere."""
+    _void(attempt, by=by, reason=reason, now=now)
+    timekeeping.evaluate_handoffs(_handoffs_of([attempt]), now=now)
+
+
+@transaction.atomic
+def dispose(
+    decisions: Sequence[Decision], *, by: User | None, now: datetime, from_system: bool = False
+) -> list[Disposition]:
+    """Accept, recycle or reject handoffs. What a system of record has said before is passed over."""
+    handoffs = _locked(decision.handoff for decision in decisions)
+    said = _said(handoffs) if from_system else set()
+    created = []
+    for decision in decisions:
+        handoff, at = handoffs[decision.handoff.pk], decision.at or now
+        if (handoff.pk, decision.verdict, at) in said:
+            continue
+        _refuse_decision(decision, handoff, at, now, from_system=from_system)
+        created.append(
+            Disposition(
+                handoff=handoff,
+                verdict=decision.verdict,
+                reason=decision.reason,
+                at=at,
+                entered_at=now,
+                from_system=from_system,
+                by=by,
+                note=decision.note,
+            )
+        )
+    Disposition.objects.bulk_create(created, batch_size=CHUNK)
+    timekeeping.evaluate_handoffs([row.handoff_id for row in created], now=now)
+    return created
+
+
+def _refuse_decision(decision: Decision, handoff: Handoff, at: datetime, now: datetime, *, from_system: bool) -> None:
+    if decision.verdict not in Verdict.values:
+        raise Refused(f"“{decision.verdict}” is no disposition; use {', '.join(Verdict.values)}.")
+    if decision.reason and not decision.reason.fits(decision.verdict):
+        raise Refused(f"“{decision.reason}” is no reason for {Verdict(decision.verdict).label.lower()}.")
+    _refuse_future(at, now)
+    if at < handoff.qualified_at:
+        raise Refused(
+            f"{handoff} began only on {handoff.qualified_at:%Y-%m-%d %H:%M} UTC; it cannot be decided before."
+        )
+    if from_system:
+        return
+    if handoff.ended_at is not None:
+        raise Refused(f"{handoff} has ended already. Void its last disposition first if that was a mistake.")
+    if decision.verdict == Verdict.ACCEPTED and handoff.stage != Handoff.Stage.MQL:
+        raise Refused(f"{handoff} is accepted already.")
+
+
+def _said(handoffs: dict[int, Handoff]) -> set[tuple[int, str, datetime]]:
+    """Dispositions that stand already, by handoff, verdict and time."""
+    said: set[tuple[int, str, datetime]] = set()
+    ids = list(handoffs)
+    for begin in range(0, len(ids), CHUNK):
+        rows = Disposition.objects.valid().filter(handoff__in=ids[begin : begin + CHUNK])
+        said.update(rows.values_list("handoff_id", "verdict", "at"))
+    return said
+
+
+@transaction.atomic
+def void_disposition(disposition: Disposition, *, by: User, reason: str, now: datetime) -> None:
+    """Take a disposition back; the handoff is what its other facts make of it."""
+    _void(disposition, by=by, reason=reason, now=now)
+    timekeeping.evaluate_handoffs([disposition.handoff_id], now=now)
+
+
+@transaction.atomic
+def record_outcomes(
+    outcomes: Sequence[NewOutcome], *, by: User | None, now: datetime, from_system: bool = False
+) -> list[Outcome]:
+    """Record what came of accepted handoffs, each kind once. A system of record may repeat itself."""
+    handoffs = _locked(outcome.handoff for outcome in outcomes)
+    had: set[tuple[int, str]] = set()
+    ids = list(handoffs)
+    for begin in range(0, len(ids), CHUNK):
+        rows = Outcome.objects.valid().filter(handoff__in=ids[begin : begin + CHUNK])
+        had.update(rows.values_list("handoff_id", "kind"))
+    created = []
+    for outcome in outcomes:
+        handoff, at = handoffs[outcome.handoff.pk], outcome.at or now
+        key = (handoff.pk, outcome.kind)
+        _refuse_future(at, now)
+        if outcome.kind not in Outcome.Kind.values:
+            raise Refused(f"“{outcome.kind}” is no outcome; use {', '.join(Outcome.Kind.values)}.")
+        if at < handoff.qualified_at:
+            raise Refused(f"{handoff} began only on {handoff.qualified_at:%Y-%m-%d}; nothing can come of it before.")
+        if key in had:
+            if from_system:
+                continue
+            raise Refused(f"{handoff} has that outcome already.")
+        if not from_system and handoff.stage in (Handoff.Stage.MQL, Handoff.Stage.RECYCLED, Handoff.Stage.REJECTED):
+            raise Refused(f"{handoff} is not accepted, so nothing can come of it. Accept it first.")
+        had.add(key)
+        created.append(
+            Outcome(
+                handoff=handoff,
+                kind=outcome.kind,
+                at=at,
+                entered_at=now,
+                from_system=from_system,
+                amount=outcome.amount,
+                by=by,
+            )
+        )
+    Outcome.objects.bulk_create(created, batch_size=CHUNK)
+    timekeeping.evaluate_handoffs([row.handoff_id for row in created], now=now)
+    return created
+
+
+@transaction.atomic
+def hold(
+    handoffs: Sequence[Handoff], *, reason: str, by: User | None, now: datetime, at: datetime | None = None
+) -> list[Hold]:
+    """Stop the time of handoffs until they are released (rule C5). Backdating beyond the grace needs RevOps (A4)."""
+    if not reason.strip():
+        raise Refused("Say why the time shall not count.")
+    locked = _locked(handoffs)
+    begin = at or now
+    _refuse_future(begin, now)
+    already = set(Hold.objects.filter(handoff__in=locked, ended_at=None).values_list("handoff_id", flat=True))
+    for handoff in locked.values():
+        if handoff.pk in already:
+            raise Refused(f"{handoff} is on hold already.")
+        if handoff.ended_at is not None:
+            raise Refused(f"{handoff} has ended; there is nothing to hold.")
+        if begin < handoff.qualified_at:
+            raise Refused(f"{handoff} began only on {handoff.qualified_at:%Y-%m-%d %H:%M} UTC.")
+        if _beyond_grace(handoff, begin, now) and not (by and by.has_role(roles.REVOPS)):
+            raise Refused("A hold that begins so long ago needs RevOps, because it changes what was measured.")
+    created = Hold.objects.bulk_create(
+        Hold(handoff=handoff, started_at=begin, reason=reason.strip(), by=by) for handoff in locked.values()
+    )
+    timekeeping.evaluate_handoffs(locked, now=now)
+    return created
+
+
+@transaction.atomic
+def release(handoffs: Sequence[Handoff], *, by: User | None, now: datetime) -> int:
+    """Let the time of held handoffs run on; returns how many were on hold."""
+    locked = _locked(handoffs)
+    count = Hold.objects.filter(handoff__in=locked, ended_at=None).update(ended_at=now, released_by=by)
+    timekeeping.evaluate_handoffs(locked, now=now)
+    return count
+
+
+@transaction.atomic
+def open_dispute(handoff: Handoff, *, comment: str, by: User | None, now: datetime) -> Dispute:
+    """Ask marketing for data, or protest against a disposition; marketing owes an answer."""
+    if not comment.strip():
+        raise Refused("Say what is missing or wrong.")
+    dispute = Dispute.objects.create(handoff=handoff, comment=comment.strip(), opened_by=by, opened_at=now)
+    timekeeping.evaluate_handoffs([handoff.pk], now=now)
+    return dispute
+
+
+@transaction.atomic
+def answer_dispute(dispute: Dispute, *, answer: str, upheld: bool, by: User | None, now: datetime) -> None:
+    """Answer a dispute once; an upheld one counts as accepted."""
+    fresh = Dispute.objects.select_for_update().get(pk=dispute.pk)
+    if fresh.answered_at is not None:
+        raise Refused("This has been answered already.")
+    fresh.answer, fresh.upheld, fresh.answered_by, fresh.answered_at = answer.strip(), upheld, by, now
+    fresh.save(update_fields=["answer", "upheld", "answered_by", "answered_at"])
+    timekeeping.evaluate_handoffs([fresh.handoff_id], now=now)
+
+
+def _locked(handoffs: Iterable[Handoff]) -> dict[int, Handoff]:
+    """The handoffs as they stand in the database now, locked in the order of their ids."""
+    ids = sorted({handoff.pk for handoff in handoffs})
+    found: dict[int, Handoff] = {}
+    for begin in range(0, len(ids), CHUNK):
+        rows = Handoff.objects.select_for_update(of=("self",)).select_related("lead")
+        found.update({row.pk: row for row in rows.filter(pk__in=ids[begin : begin + CHUNK]).order_by("pk")})
+    return found
+
+
+def _void(fact: Attempt | Disposition, *, by: User, reason: str, now: datetime) -> None:
+    stored = type(fact).objects.filter(pk=fact.pk, voided_at=None)
+    if not stored.update(voided_at=now, voided_by=by, void_reason=reason[:200]):
+        raise Refused("That was taken back already.")
+
+
+def _refuse_future(at: datetime | None, now: datetime) -> None:
+    if at is not None and at > now:
+        raise Refused(f"{at:%Y-%m-%d %H:%M} UTC is in the future; log what has happened.")
+
+
+def _beyond_grace(handoff: Handoff, at: datetime, now: datetime) -> bool:
+    """Whether `at` lies more than the agreed grace for late entries before `now` (rule A4)."""
+    agreed = terms.of(handoff.version)
+    calendar = thaw(agreed.calendars[agreed.calendar])
+    return calendar.elapsed(at, now).total_seconds() > agreed.entry_grace_seconds

@@ -1,0 +1,24 @@
+"""Addresses of this room."""
+
+from django.urls import path
+
+from leads import views
+
+urlpatterns = [
+    path("leads/", views.my_leads, name="my_leads"),
+    path("handoffs/", views.handoffs, name="handoffs"),
+    path("handoffs/<int:pk>/", views.handoff, name="handoff"),
+    path("handoffs/<int:pk>/no-answer", views.no_answer, name="no_answer"),
+    path("handoffs/<int:pk>/attempt", views.log_attempt, name="log_attempt"),
+    path("handoffs/<int:pk>/accept", views.accept, name="accept"),
+    path("handoffs/<int:pk>/recycle", views.recycle, name="recycle"),
+    path("handoffs/<int:pk>/reject", views.reject, name="reject"),
+    path("handoffs/<int:pk>/hold", views.hold, name="hold"),
+    path("handoffs/<int:pk>/release", views.release, name="release"),
+    path("handoffs/<int:pk>/outcome", views.record_outcome, name="record_outcome"),
+    path("handoffs/<int:pk>/ask", views.open_dispute, name="open_dispute"),
+    path("handoffs/<int:pk>/assign", views.assign, name="assign"),
+    path("disputes/<int:pk>/answer", views.answer_dispute, name="answer_dispute"),
+    path("attempts/<int:pk>/void", views.void_attempt, name="void_attempt"),
+    path("dispositions/<int:pk>/void", views.void_disposition, name="void_disposition"),
+]

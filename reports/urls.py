@@ -1,0 +1,12 @@
+"""Addresses of this room."""
+
+from django.urls import path
+
+from reports import views
+
+urlpatterns = [
+    path("scorecards/", views.scorecards, name="scorecards"),
+    path("scorecards/<int:pk>/", views.choose_period, name="choose_period"),
+    path("scorecards/<int:pk>/<str:key>/", views.scorecard, name="scorecard"),
+    path("scorecards/<int:pk>/<str:key>/compute", views.compute_now, name="compute_scorecard"),
+]

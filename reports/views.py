@@ -1,0 +1,107 @@
+"""Doors to the scorecards: the list, one agreement over one period, and *compute now*."""
+
+from datetime import datetime
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.db.models import Max
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from agreements.models import Agreement
+from leads.periods import MONTH, UNITS, Period, parse
+from reports import glance, sheet
+from reports import scorecards as cards
+from reports.models import Scorecard
+from reports.refresh import MONTHS
+
+view_scorecard = permission_required("reports.view_scorecard", raise_exception=True)
+
+
+@require_safe
+@view_scorecard
+def scorecards(request: HttpRequest) -> HttpResponse:
+    """Every agreement with its running and its last month."""
+    agreements = Agreement.objects.visible_to(request.user).annotate(last_handoff=Max("handoffs__qualified_at"))
+    return render(request, "reports/scorecards.html", {"rows": glance.rows(agreements, now=timezone.now())})
+
+
+@require_safe
+@view_scorecard
+def scorecard(request: HttpRequest, pk: int, key: str) -> HttpResponse:
+    """One agreement over one period, as it was last computed."""
+    now = timezone.now()
+    agreement, period = _find(request, pk, key, now)
+    card = cards.kept_or_computed(agreement, period, now=now)
+    by = request.GET.get("by", "")
+    by = by if by in cards.DIMENSIONS else next(iter(cards.DIMENSIONS))
+    return render(
+        request,
+        "reports/scorecard.html",
+        {
+            "agreement": agreement,
+            "period": period,
+            "card": card,
+            "is_running": card.end > now,
+            "versions": agreement.versions.filter(number__in=card.data["versions"]).order_by("number"),
+            "sheet": sheet.build(agreement.pk, card.data, by=by, earlier=_earlier(agreement, period)),
+            "dimensions": list(cards.DIMENSIONS),
+            "units": _units(agreement, period, now),
+            "sees_everything": request.user.has_perm("leads.view_all_handoffs"),
+        },
+    )
+
+
+@require_safe
+@view_scorecard
+def choose_period(request: HttpRequest, pk: int) -> HttpResponse:
+    """The running month, or the days `from` … `to` that somebody chose."""
+    agreement = get_object_or_404(Agreement.objects.visible_to(request.user), pk=pk)
+    period = Period.current(MONTH, timezone.now(), agreement.zone)
+    if "from" in request.GET or "to" in request.GET:
+        try:
+            period = parse(f"{request.GET.get('from', '')}..{request.GET.get('to', '')}")
+        except ValueError as problem:
+            messages.error(request, f"Choose the first and the last day. {problem}")
+    return redirect("scorecard", agreement.pk, period.key)
+
+
+@require_POST
+@view_scorecard
+def compute_now(request: HttpRequest, pk: int, key: str) -> HttpResponse:
+    """Compute a scorecard again and show it."""
+    now = timezone.now()
+    agreement, period = _find(request, pk, key, now)
+    cards.store(agreement, period, now=now)
+    return redirect("scorecard", agreement.pk, period.key)
+
+
+def _find(request: HttpRequest, pk: int, key: str, now: datetime) -> tuple[Agreement, Period]:
+    agreement = get_object_or_404(Agreement.objects.visible_to(request.user), pk=pk)
+    try:
+        period = parse(key)
+    except ValueError as problem:
+        raise Http404(str(problem)) from problem
+    if period.start(agreement.zone) > now:
+        raise Http404(f"{period} has not begun.")
+    return agreement, period
+
+
+def _earlier(agreement: Agreement, period: Period) -> list[dict | None]:
+    """Stored figures of the periods before this one, oldest first, None where none are stored: what the trend shows."""
+    before = [period.previous]
+    while len(before) < MONTHS - 1:
+        before.append(before[-1].previous)
+    starts = {each.start(agreement.zone): each.end(agreement.zone) for each in reversed(before)}
+    stored = Scorecard.objects.filter(agreement=agreement, start__in=starts).values_list("start", "end", "data")
+    found = {start: data for start, end, data in stored if starts[start] == end}
+    return [found.get(start) for start in starts]
+
+
+def _units(agreement: Agreement, period: Period, now: datetime) -> list[Period]:
+    """The month, quarter and week that hold the last day of the period that is not in the future."""
+    today = now.astimezone(agreement.zone).date()
+    day = max(period.first_day, min(period.last_day, today))
+    return [Period.containing(unit, day) for unit in UNITS]

@@ -1,0 +1,304 @@
+"""The admin's ground floor: what every page of it shares, and the pages of people, teams, roles and scheduled tasks."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
+from django.contrib.auth.admin import UserAdmin as PlainUserAdmin
+from django.contrib.auth.models import Group
+from django.core.paginator import Paginator
+from django.db import connections, models
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django_celery_beat import admin as beat
+from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSelect2Widget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from slaportal import roles
+from slaportal.models import Team, User
+from slaportal.refusal import Refused
+
+T = TypeVar("T")
+
+
+class CheapCountPaginator(Paginator):
+    """Asks PostgreSQL's statistics how many rows an unfiltered table has; a count reads them all, a page 100."""
+
+    # Below it a count is quick, and a page number that is wrong is seen.
+    EXACT_BELOW = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        connection = connections[self.object_list.db]
+        if connection.vendor != "postgresql" or self.object_list.query.where:
+            return self.object_list.count()
+        with connection.cursor() as cursor:
+            table = self.object_list.model._meta.db_table
+            cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [f'"{table}"'])
+            estimate = cursor.fetchone()[0]
+        return estimate if estimate >= self.EXACT_BELOW else self.object_list.count()
+
+
+class PortalAdmin(ModelAdmin):
+    """What every page of the admin shares: time zones to choose from, and steps that are taken by calling a verb."""
+
+    list_filter_submit = True
+    warn_unsaved_form = True
+
+    class Media:
+        css = {"all": ["admin.css"]}
+
+    def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> forms.Field | None:
+        if db_field.name == "time_zone":
+            return forms.ChoiceField(
+                choices=[(name, name.replace("_", " ")) for name in sorted(available_timezones())],
+                initial=db_field.default,
+                help_text=db_field.help_text,
+                widget=UnfoldAdminSelect2Widget,
+            )
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def take(
+        self,
+        request: HttpRequest,
+        step: Callable[[], T],
+        *,
+        done: Callable[[T], str],
+        then: Callable[[T], str],
+        otherwise: str,
+    ) -> HttpResponse:
+        """Take a step and go to the address `then`; if it is refused, say why and go to `otherwise`."""
+        try:
+            result = step()
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+            url = otherwise
+        else:
+            messages.success(request, done(result))
+            url = then(result)
+        if "HX-Request" in request.headers:
+            return HttpResponse(headers={"HX-Redirect": url})
+        return redirect(url)
+
+
+class ReadOnlyAdmin(PortalAdmin):
+    """Pages that show and never write: verbs write these rows."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+
+class NewPersonForm(UserCreationForm):
+    """A person with a first password."""
+
+    class Meta:
+        model = User
+        fields = ("email", "name")
+
+
+class PersonForm(UserChangeForm):
+    """A person; the password has its own page."""
+
+    class Meta:
+        model = User
+        fields = "__all__"
+
+
+@admin.register(User)
+class UserAdmin(PlainUserAdmin, PortalAdmin):
+    """People. Who is no superuser gives nobody, least of all themselves, more than roles and the way into the admin."""
+
+    form, add_form, change_password_form = PersonForm, NewPersonForm, AdminPasswordChangeForm
+    list_display = ("person", "team", "held_roles", "away_until", "active", "staff")
+    list_filter = (
+        ("team", RelatedDropdownFilter),
+        ("groups", RelatedDropdownFilter),
+        "is_active",
+        "is_staff",
+        "from_import",
+    )
+    search_fields = ("name", "email")
+    ordering = ("name", "email")
+    autocomplete_fields = ("team",)
+    filter_horizontal = ()
+    readonly_fields = ("last_login", "date_joined", "from_import")
+    add_fieldsets = (
+        (None, {"fields": ("email", "name", "title", "password1", "password2")}),
+        ("Work", {"fields": ("team", "time_zone", "groups", "is_staff")}),
+    )
+    fieldsets = (
+        (None, {"fields": ("email", "name", "title", "password")}),
+        ("Work", {"fields": ("team", "time_zone", "away_until")}),
+        ("Access", {"fields": ("is_active", "is_staff", "groups")}),
+        ("Beyond roles", {"classes": ["collapse"], "fields": ("is_superuser", "user_permissions")}),
+        ("Record", {"classes": ["collapse"], "fields": ("last_login", "date_joined", "from_import")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).select_related("team").prefetch_related("groups")
+
+    @display(description="Person", header=True, ordering="name")
+    def person(self, user: User) -> tuple[str, str]:
+        return user.name, user.email
+
+    @display(description="Roles")
+    def held_roles(self, user: User) -> str:
+        return ", ".join(group.name for group in user.groups.all())
+
+    @display(description="May log in", boolean=True, ordering="is_active")
+    def active(self, user: User) -> bool:
+        return user.is_active
+
+    @display(description="Admin", boolean=True, ordering="is_staff")
+    def staff(self, user: User) -> bool:
+        return user.is_staff
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Sequence[tuple[str | None, dict]]:
+        fieldsets = super().get_fieldsets(request, obj)
+        return fieldsets if request.user.is_superuser else [row for row in fieldsets if row[0] != "Beyond roles"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Sequence[str]:
+        fields = (*self.readonly_fields,)
+        if not request.user.is_superuser:
+            fields += ("is_superuser", "user_permissions")
+            if obj == request.user:
+                fields += ("is_active", "is_staff", "groups")
+        return fields
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        out_of_reach = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return not out_of_reach and super().has_change_permission(request, obj)
+
+    def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> forms.Field | None:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name == "is_staff":
+            field.help_text = "RevOps needs it."
+        return field
+
+    def formfield_for_manytomany(
+        self, db_field: models.ManyToManyField, request: HttpRequest, **kwargs: Any
+    ) -> forms.Field | None:
+        if db_field.name != "groups":
+            return super().formfield_for_manytomany(db_field, request, **kwargs)
+        return forms.ModelMultipleChoiceField(
+            Group.objects.order_by("name"),
+            required=False,
+            label="Roles",
+            help_text="Leaders sign for the side that they lead; RevOps never signs.",
+            widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        )
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Set a password. A signature rests on it, so after the first one only its owner and a superuser may."""
+        person = self.get_object(request, unquote(id))
+        others = person is not None and person != request.user and person.has_usable_password()
+        if others and not request.user.is_superuser:
+            messages.error(
+                request,
+                f"{person} signs with this password, so only {person} and a superuser may change it.",
+            )
+            return redirect(reverse("admin:slaportal_user_change", args=[person.pk]))
+        return super().user_change_password(request, id, form_url)
+
+
+@admin.register(Team)
+class TeamAdmin(PortalAdmin):
+    """Teams of both sides."""
+
+    list_display = ("name", "side", "manager", "size")
+    list_filter = ("party",)
+    list_select_related = ("manager",)
+    search_fields = ("name",)
+    autocomplete_fields = ("manager",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
+        return super().get_queryset(request).annotate(people=Count("members"))
+
+    @display(description="Side", ordering="party", label={"Marketing": "primary", "Sales": "info"})
+    def side(self, team: Team) -> str:
+        return team.get_party_display()
+
+    @display(description="People", ordering="people")
+    def size(self, team: Team) -> int:
+        return team.people
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class RoleAdmin(PlainGroupAdmin, PortalAdmin):
+    """Roles. Those that the portal knows by name keep it."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Sequence[str]:
+        return ("name",) if obj and obj.name in roles.ROLES else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        known = obj is not None and obj.name in roles.ROLES
+        return not known and super().has_delete_permission(request, obj)
+
+
+class TaskSelect(UnfoldAdminSelectWidget, beat.TaskSelectWidget):
+    """The tasks that exist, in the admin's dress."""
+
+
+class PeriodicTaskForm(beat.PeriodicTaskForm):
+    """When a task runs."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["task"].widget = UnfoldAdminTextInputWidget()
+        self.fields["regtask"].widget = TaskSelect()
+
+
+for model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
+    admin.site.unregister(model)
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, PortalAdmin):
+    """Scheduled tasks."""
+
+    form = PeriodicTaskForm
+
+
+@admin.register(IntervalSchedule)
+class IntervalScheduleAdmin(beat.IntervalScheduleAdmin, PortalAdmin):
+    """Schedules by interval."""
+
+
+@admin.register(CrontabSchedule)
+class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, PortalAdmin):
+    """Schedules by time of day."""
+
+
+@admin.register(SolarSchedule)
+class SolarScheduleAdmin(beat.SolarScheduleAdmin, PortalAdmin):
+    """Schedules by the sun."""
+
+
+@admin.register(ClockedSchedule)
+class ClockedScheduleAdmin(beat.ClockedScheduleAdmin, PortalAdmin):
+    """Schedules at one moment."""

@@ -1,0 +1,138 @@
+"""People: who works here, in which team, for which side; and the heartbeat that tells whether the sweeps run."""
+
+import zoneinfo
+from datetime import date
+from typing import Self
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+
+class Party(models.TextChoices):
+    """The sides of an agreement. Operations owns what neither of the two signs for, such as routing."""
+
+    MARKETING = "marketing", "Marketing"
+    SALES = "sales", "Sales"
+    OPERATIONS = "operations", "Operations"
+
+
+def validate_time_zone(name: str) -> None:
+    """Refuse a name that the time zone database does not know."""
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(f"“{name}” is not a time zone; write one such as Europe/Berlin.")
+
+
+class Team(models.Model):
+    """A group of people of one side, with the manager who sees its work."""
+
+    name = models.CharField(max_length=120, unique=True)
+    party = models.CharField(max_length=12, choices=Party)
+    manager = models.ForeignKey("slaportal.User", models.SET_NULL, null=True, blank=True, related_name="managed_teams")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserQuerySet(models.QuerySet):
+    """Questions asked of people."""
+
+    def available(self, *, on: date) -> Self:
+        """People who can be given work on the local day `on`: active and not away."""
+        return self.filter(Q(away_until=None) | Q(away_until__lt=on), is_active=True)
+
+    def visible_to(self, user: "User") -> Self:
+        """Colleagues are no secret: whoever may log in sees them all."""
+        return self if user.is_active else self.none()
+
+
+class UserManager(BaseUserManager.from_queryset(UserQuerySet)):
+    """Makes people; their e-mail is kept in lower case, because nobody types it the same way twice."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
+        if not email:
+            raise ValueError("A person needs an e-mail address to log in with.")
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: object) -> "User":
+        return self.create_user(email, password, **{**fields, "is_staff": True, "is_superuser": True})
+
+    def get_by_natural_key(self, email: str) -> "User":
+        return self.get(email__iexact=email)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. The e-mail address is the login."""
+
+    email = models.EmailField("e-mail", unique=True, error_messages={"unique": "Somebody has this e-mail already."})
+    name = models.CharField(max_length=120)
+    title = models.CharField(max_length=120, blank=True, help_text="As it stands under a signature.")
+    time_zone = models.CharField(
+        max_length=64, default="UTC", validators=[validate_time_zone], help_text="All times are shown in it."
+    )
+    team = models.ForeignKey(Team, models.PROTECT, null=True, blank=True, related_name="members")
+    away_until = models.DateField(null=True, blank=True, help_text="Last day away; no new lead is routed until then.")
+    from_import = models.BooleanField(
+        default=False, editable=False, help_text="Added because an imported file names them; cannot log in."
+    )
+    is_active = models.BooleanField("may log in", default=True)
+    is_staff = models.BooleanField("may open the admin", default=False)
+    date_joined = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = ["name"]
+
+    class Meta:
+        verbose_name = "person"
+        verbose_name_plural = "people"
+        ordering = ["name", "email"]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"), name="user_email_unique", violation_error_message="Somebody has this e-mail already."
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    def get_short_name(self) -> str:
+        return self.name.split(" ", 1)[0] or self.email
+
+    def has_role(self, role: str) -> bool:
+        """Whether the person holds the role now, asked of the database and not of a cache."""
+        return self.groups.filter(name=role).exists()
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = self.email.strip().lower()
+
+
+class Heartbeat(models.Model):
+    """When a sweep last ran. A worker that died leaves no other trace."""
+
+    name = models.CharField(max_length=40, unique=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+    @classmethod
+    def beat(cls, name: str, *, now) -> None:
+        """Record that the sweep `name` ran at `now`."""
+        cls.objects.update_or_create(name=name, defaults={"at": now})

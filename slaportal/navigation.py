@@ -1,0 +1,42 @@
+"""The side navigation: what each person may open, in the order in which they need it."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the navigation."""
+
+    label: str
+    url: str
+    icon: str
+    current: bool
+
+
+# Label, URL name, icon, permission that it takes (empty: everybody who is logged in).
+PLACES = (
+    ("Home", "home", "home", ""),
+    ("My leads", "my_leads", "call", "leads.work_handoff"),
+    ("Handoffs", "handoffs", "swap_horiz", "leads.view_handoff"),
+    ("Scorecards", "scorecards", "monitoring", "reports.view_scorecard"),
+    ("Agreements", "agreements", "handshake", "agreements.view_agreement"),
+)
+
+
+def navigation(request: HttpRequest) -> dict[str, object]:
+    """Context processor: the entries that the person may open."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {}
+    entries = []
+    for label, name, icon, permission in PLACES:
+        if not permission or user.has_perm(permission):
+            url = reverse(name)
+            here = request.path == url or (name != "home" and request.path.startswith(url))
+            entries.append(Entry(label, url, icon, here))
+    if user.is_staff:
+        entries.append(Entry("Admin", reverse("admin:index"), "settings", False))
+    return {"navigation": entries}

@@ -1,0 +1,38 @@
+"""Doors of the ground floor: login, home, health."""
+
+from datetime import timedelta
+
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+
+from slaportal.models import Heartbeat
+
+# The tick runs each minute; two minutes without one means that nobody is sweeping.
+SILENCE = timedelta(minutes=2)
+
+
+@method_decorator(login_not_required, name="dispatch")
+class Login(LoginView):
+    """Log in with e-mail and password."""
+
+    template_name = "registration/login.html"
+    redirect_authenticated_user = True
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """Each role begins where its work is."""
+    if request.user.has_perm("leads.work_handoff") and not request.user.has_perm("leads.view_all_handoffs"):
+        return redirect("my_leads")
+    return redirect("scorecards")
+
+
+@login_not_required
+def health(request: HttpRequest) -> JsonResponse:
+    """Whether the database answers and the tick runs: 200 when both do, else 503. Tells nothing else."""
+    beat = Heartbeat.objects.filter(name="tick").first()
+    ticking = bool(beat and timezone.now() - beat.at < SILENCE)
+    return JsonResponse({"database": True, "ticking": ticking}, status=200 if ticking else 503)

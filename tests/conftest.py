@@ -1,0 +1,164 @@
+"""A small named cast and plain `make_…` functions; every test says which of them it needs."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.contrib.auth.models import Group
+
+from agreements.models import Agreement, BusinessCalendar, Commitment, Version
+from slaportal import roles
+from slaportal.models import Party, Team, User
+
+PASSWORD = "correct horse battery"
+MONDAY = datetime(2025, 3, 3, 9, 0, tzinfo=UTC)  # 10:00 in Berlin
+
+
+@pytest.fixture(autouse=True)
+def quick_and_local(settings):
+    """Cheap password hashes, tasks in the caller's process."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.CELERY_TASK_ALWAYS_EAGER = True
+    settings.CELERY_TASK_EAGER_PROPAGATES = True
+    settings.AXES_ENABLED = False
+
+
+def make_user(email: str, role: str | None = None, **overrides) -> User:
+    fields = {"name": email.split("@")[0].replace(".", " ").title(), "time_zone": "Europe/Berlin", **overrides}
+    user = User.objects.create_user(email, PASSWORD, **fields)
+    if role:
+        user.groups.add(Group.objects.get(name=role))
+    return user
+
+
+def make_calendar(**overrides) -> BusinessCalendar:
+    week = dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), "09:00-17:30")
+    return BusinessCalendar.objects.create(**{"name": "Office", "time_zone": "Europe/Berlin", **week, **overrides})
+
+
+def make_always(**overrides) -> BusinessCalendar:
+    days = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+    return make_calendar(**{"name": "Always", "time_zone": "UTC", **dict.fromkeys(days, "00:00-24:00"), **overrides})
+
+
+def make_commitment(version: Version, kind: str = "first_response", **overrides) -> Commitment:
+    fields = {"code": kind.replace("_", "-"), "title": kind, "kind": kind, "calendar": version.calendar, "target": 95}
+    if kind in ("routing", "acceptance", "first_response", "first_touch", "contact_after_acceptance", "attempts",
+                "disposition", "dispute_answer"):  # fmt: skip
+        fields |= {"limit": 4, "unit": "business hours"}
+    if kind == "attempts":
+        fields |= {"attempts": 5, "limit": 5, "unit": "business days"}
+    return Commitment.objects.create(version=version, **{**fields, **overrides})
+
+
+@pytest.fixture
+def marketing(db) -> Team:
+    return Team.objects.create(name="Marketing DACH", party=Party.MARKETING)
+
+
+@pytest.fixture
+def sales(db) -> Team:
+    return Team.objects.create(name="Sales DACH", party=Party.SALES)
+
+
+@pytest.fixture
+def rita(db) -> User:
+    """RevOps."""
+    return make_user("rita@example.com", roles.REVOPS, is_staff=True)
+
+
+@pytest.fixture
+def max_(marketing) -> User:
+    """The marketing leader."""
+    return make_user("max@example.com", roles.MARKETING_LEADER, team=marketing)
+
+
+@pytest.fixture
+def sofia(sales) -> User:
+    """The sales leader."""
+    return make_user("sofia@example.com", roles.SALES_LEADER, team=sales)
+
+
+@pytest.fixture
+def mona(sales) -> User:
+    """The sales manager of Sales DACH."""
+    user = make_user("mona@example.com", roles.SALES_MANAGER, team=sales)
+    sales.manager = user
+    sales.save()
+    return user
+
+
+@pytest.fixture
+def ron(sales) -> User:
+    """A rep."""
+    return make_user("ron@example.com", roles.REP, team=sales)
+
+
+@pytest.fixture
+def ruth(sales) -> User:
+    """Another rep of the same team."""
+    return make_user("ruth@example.com", roles.REP, team=sales)
+
+
+@pytest.fixture
+def vera(db) -> User:
+    """A viewer."""
+    return make_user("vera@example.com", roles.VIEWER)
+
+
+@pytest.fixture
+def office(db) -> BusinessCalendar:
+    return make_calendar()
+
+
+@pytest.fixture
+def agreement(marketing, sales) -> Agreement:
+    return Agreement.objects.create(name="DACH inbound", marketing_team=marketing, sales_team=sales)
+
+
+@pytest.fixture
+def draft(agreement, office, rita) -> Version:
+    """A draft of version 1 with one promise of each side, wanted from 1 January 2025."""
+    from agreements import signoff
+
+    version = signoff.new_draft(
+        agreement, by=rita, now=MONDAY, calendar=office, wanted_from=datetime(2025, 1, 1, tzinfo=UTC).date()
+    )
+    make_commitment(version, "volume", target=50)
+    make_commitment(version, "first_response")
+    return version
+
+
+def agree(version: Version, *, by: User, marketing: User, sales: User, now: datetime = MONDAY) -> Version:
+    """Propose a draft and sign it for both sides."""
+    from agreements import signoff
+
+    version = signoff.propose(version, by=by, now=now)
+    for leader in (marketing, sales):
+        signoff.sign(
+            version, signer=leader, password=PASSWORD, terms_hash=version.terms_hash, name=leader.name, now=now
+        )
+    version.refresh_from_db()
+    return version
+
+
+@pytest.fixture
+def version(draft, rita, max_, sofia) -> Version:
+    """Version 1, agreed by both and in force since 1 January 2025."""
+    return agree(draft, by=rita, marketing=max_, sales=sofia)
+
+
+def make_record(external_id: str = "L1", **overrides):
+    """A lead as a source system sends it, inside every scope of the cast's agreement."""
+    from leads.mapping import LeadRecord
+
+    fields = {"source_system": "crm", "received_at": MONDAY, "name": "Ines Albrecht", "email": "ines@nordhaus.example",
+              "company": "Nordhaus Logistik", "source": "Inbound demo", "segment": "Mid-market", "score": 90}  # fmt: skip
+    return LeadRecord(line=0, external_id=external_id, **{**fields, **overrides})
+
+
+def receive(*external_ids: str, now: datetime = MONDAY, **overrides) -> list:
+    """Receive leads and return the handoffs that began."""
+    from leads import intake
+
+    records = [make_record(external_id, **overrides) for external_id in external_ids or ("L1",)]
+    return intake.receive_leads(records, now=now).handoffs
