@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from unfold.admin import StackedInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import action, display
@@ -135,7 +135,7 @@ class AgreementAdmin(PortalAdmin):
 
     def _listed(self, agreement: Agreement, words: Collection[str]) -> str:
         found = [standing for standing in standings_of(agreement) if standing.word in words]
-        return format_html_join(
+        links = format_html_join(
             "",
             '<a class="sla-listed" href="{}"><span class="text-link">Version {}</span> <span>{}</span></a>',
             (
@@ -143,6 +143,7 @@ class AgreementAdmin(PortalAdmin):
                 for one in found
             ),
         )
+        return links and format_html("<div>{}</div>", links)
 
     def render_change_form(self, request: HttpRequest, context: dict, *args: Any, **kwargs: Any) -> HttpResponse:
         if agreement := context.get("original"):
@@ -211,6 +212,11 @@ class CommitmentInline(StackedInline):
         "position",
     )
 
+    def get_formset(self, request: HttpRequest, obj: Version | None = None, **kwargs: Any) -> type[CommitmentFormSet]:
+        formset = super().get_formset(request, obj, **kwargs)
+        formset.form.base_fields["calendar"].initial = obj and obj.calendar_id
+        return formset
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Commitment]:
         return super().get_queryset(request).select_related("calendar").prefetch_related("scope")
 
@@ -219,6 +225,12 @@ class CommitmentInline(StackedInline):
     ) -> forms.ModelChoiceField:
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
         field.choices = list(field.choices)  # read once, not once for each row
+        return field
+
+    def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> forms.Field | None:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "calendar":
+            field.widget = field.widget.widget  # without buttons to add and change calendars: a row has no room
         return field
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import holidays
@@ -18,7 +19,7 @@ from unfold.widgets import (
 )
 
 from agreements.business_time import BusinessTime
-from agreements.calendars import WEEKDAYS, BusinessCalendar, Closure
+from agreements.calendars import WEEKDAYS, BusinessCalendar, Closure, validate_windows
 from agreements.catalogue import CATALOGUE, FIELDS, Measure, Operator
 from agreements.models import Agreement, Commitment, Criterion, Version
 from agreements.plain_text import parse_criteria, parse_monthly_targets, write_criteria, write_monthly_targets
@@ -89,6 +90,9 @@ class CriteriaForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.initial["covers"] = write_criteria(getattr(self.instance, self.criteria_of).all())
+        for name, value in self.initial.items():
+            if isinstance(value, Decimal):
+                self.initial[name] = int(value) if value == int(value) else value.normalize()
 
     def _save_m2m(self) -> None:
         super()._save_m2m()
@@ -180,6 +184,7 @@ class CommitmentForm(CriteriaForm):
         help_text="Short name that stays the same from version to version; blank: made from the title.",
     )
     monthly_targets = MonthlyTargetsField(help_text="Months whose volume differs, one a line.")
+    position = forms.IntegerField(required=False, initial=0, widget=forms.HiddenInput)
 
     class Meta:
         model = Commitment
@@ -190,6 +195,9 @@ class CommitmentForm(CriteriaForm):
         field_classes = {"calendar": CalendarChoiceField}
         widgets = {"consequence": UnfoldAdminExpandableTextareaWidget}
 
+    def clean_position(self) -> int:
+        return self.cleaned_data["position"] or 0
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         kind = CATALOGUE.get(cleaned.get("kind"))
@@ -197,11 +205,8 @@ class CommitmentForm(CriteriaForm):
             return cleaned
         if cleaned.get("limit") is not None and not cleaned.get("unit"):
             self.add_error("unit", "Say in which unit the limit is.")
-        if cleaned.get("unit") and cleaned.get("limit") is None and "limit" not in self.errors:
-            if kind.has_limit:
-                self.add_error("limit", f"{kind.label} needs a time limit.")
-            else:
-                cleaned["unit"] = ""
+        if cleaned.get("limit") is None and not kind.has_limit:
+            cleaned["unit"] = ""
         if not kind.starts:
             cleaned["start"] = ""
         if not kind.needs_attempts:
@@ -247,6 +252,11 @@ class CalendarForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
+        for day in WEEKDAYS:
+            try:
+                validate_windows(cleaned.get(day, ""))
+            except ValidationError as problem:
+                self.add_error(day, problem)
         country, region = (cleaned.get(name, "").strip().upper() for name in ("country", "region"))
         cleaned |= {"country": country, "region": region}
         known = holidays.list_supported_countries()

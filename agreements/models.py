@@ -250,6 +250,10 @@ def local_midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(ZoneInfo("UTC"))
 
 
+# Two years, roughly, in each unit: beyond it a deadline would be further away than any agreement lives.
+LONGEST_LIMIT = {"minutes": 1_000_000, "hours": 17_500, "days": 730}
+
+
 class Commitment(models.Model):
     """One measurable promise of one party, of a kind in the catalogue."""
 
@@ -324,6 +328,8 @@ class Commitment(models.Model):
         if kind is None:
             return
         problems = {}
+        if self.limit and self.unit and self.limit > LONGEST_LIMIT[self.unit.split()[-1]]:
+            problems["limit"] = "A limit of more than two years promises nothing. Choose a shorter one."
         if kind.has_limit and self.limit is None:
             problems["limit"] = f"{kind.label} needs a time limit."
         if not kind.has_limit and self.limit is not None:

@@ -24,6 +24,8 @@ from slaportal import roles
 from slaportal.models import Party, User
 from slaportal.refusal import Refused
 
+# A handoff keeps in one number which commitments cover it, a bit for each.
+MOST_COMMITMENTS = 60
 SIGNING_PARTIES = (Party.MARKETING, Party.SALES)
 LEADERS = {Party.MARKETING: roles.MARKETING_LEADER, Party.SALES: roles.SALES_LEADER}
 
@@ -36,14 +38,23 @@ class TermsChanged(SignoffError):
     """What was shown to the signer is not what is frozen."""
 
 
-def signing_party(user: User) -> Party | None:
-    """The side for which this person may sign, asked of the database now; RevOps never signs."""
-    if not user.is_active or user.has_role(roles.REVOPS):
+def signing_party(user: User, agreement: Agreement) -> Party | None:
+    """The side of the agreement for which this person may sign, asked of the database now."""
+    return side_of(user, user.role_names(), agreement)
+
+
+def side_of(user: User, held: set[str], agreement: Agreement) -> Party | None:
+    """The side for which somebody with these roles may sign; RevOps never signs.
+
+    A leader who belongs to a team signs for that team only; one above all teams signs for the side.
+    """
+    if not user.is_active or roles.REVOPS in held:
         return None
-    held = [party for party, role in LEADERS.items() if user.has_role(role)]
-    if len(held) == 2:
-        held = [party for party in held if user.team_id and user.team.party == party]
-    return held[0] if held else None
+    teams = {Party.MARKETING: agreement.marketing_team_id, Party.SALES: agreement.sales_team_id}
+    for party, role in LEADERS.items():
+        if role in held and user.team_id in (None, teams[party]):
+            return party
+    return None
 
 
 def meaning(version: Version, party: Party) -> str:
@@ -88,6 +99,8 @@ def propose(version: Version, *, by: User, now: datetime) -> Version:
         raise SignoffError(f"{_is(version)}; only a draft can be proposed.")
     if not version.commitments.exists():
         raise SignoffError("A version without a commitment promises nothing. Add at least one.")
+    if version.commitments.count() > MOST_COMMITMENTS:
+        raise SignoffError(f"Nobody keeps more than {MOST_COMMITMENTS} promises. Start with the few that matter.")
     _refuse_bad_start(version, now)
     version.terms, version.terms_hash = terms.freeze(version, now=now)
     version.status, version.proposed_by, version.proposed_at = Status.PROPOSED, by, now
@@ -111,9 +124,11 @@ def sign(
     try:
         with transaction.atomic():
             version = _locked(version)
-            party = signing_party(User.objects.get(pk=signer.pk))
+            party = signing_party(User.objects.get(pk=signer.pk), version.agreement)
             if party is None:
-                raise SignoffError("Only the marketing leader and the sales leader sign, each for the own side.")
+                raise SignoffError(
+                    "Only the leaders of this agreement’s marketing and sales teams sign, each for the own side."
+                )
             done = version.signatures.filter(party=party, signer=signer).first()
             if done:
                 return done
@@ -143,9 +158,9 @@ def sign(
 def decline(version: Version, *, by: User, reason: str, now: datetime) -> Version:
     """End a proposal for one side, with the reason; an earlier signature stays visible, without effect."""
     version = _locked(version)
-    party = signing_party(by)
+    party = signing_party(by, version.agreement)
     if party is None:
-        raise SignoffError("Only the marketing leader and the sales leader can decline.")
+        raise SignoffError("Only the leaders of this agreement’s marketing and sales teams can decline.")
     return _end(version, Status.DECLINED, by=by, reason=reason, now=now, detail=f"for {party.label.lower()}: ")
 
 

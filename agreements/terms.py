@@ -71,6 +71,8 @@ class Terms:
     """A version's terms, read from the bytes that were signed (or would be, for a draft)."""
 
     agreement: str
+    marketing_team: str
+    sales_team: str
     time_zone: str
     version: int
     effective_from: datetime | None
@@ -88,6 +90,7 @@ class Terms:
     dispute_seconds: int
     monthly_cap: int | None
     minimum_group: int
+    note: str = ""
 
     def business_times(self, closures: Mapping[int, list[date]]) -> dict[str | None, BusinessTime]:
         """Every calendar of the terms with the closures added since; under None the one that is always open."""
@@ -169,6 +172,8 @@ def read(text: str) -> Terms:
     house = calendars[data["calendar"]]["working_day_seconds"]
     return Terms(
         agreement=data["agreement"]["name"],
+        marketing_team=data["agreement"]["marketing_team"],
+        sales_team=data["agreement"]["sales_team"],
         time_zone=data["agreement"]["time_zone"],
         version=data["version"],
         effective_from=datetime.fromisoformat(data["effective_from"]) if data["effective_from"] else None,
@@ -186,6 +191,7 @@ def read(text: str) -> Terms:
         dispute_seconds=int(Fraction(data["dispute_days"]) * house),
         monthly_cap=data["monthly_cap"],
         minimum_group=data["minimum_group"],
+        note=data["note"],
     )
 
 

@@ -43,17 +43,18 @@ class DeclineForm(forms.Form):
 def agreement_list(request: HttpRequest) -> HttpResponse:
     """All agreements: what is in force, and what waits for the reader's signature."""
     now = timezone.now()
-    visible = Version.objects.visible_to(request.user).prefetch_related("signatures")
+    visible = Version.objects.visible_to(request.user).select_related("proposed_by").prefetch_related("signatures")
     agreements = (
         Agreement.objects.visible_to(request.user)
         .with_in_force(now)
         .select_related("marketing_team", "sales_team")
         .prefetch_related(Prefetch("versions", visible))
     )
-    party = signoff.signing_party(request.user)
+    held = request.user.role_names()
     rows = []
     for agreement in agreements:
         versions = standings(agreement.versions.all(), in_force_id=agreement.in_force_id, now=now)
+        party = signoff.side_of(request.user, held, agreement)
         rows.append(
             {
                 "agreement": agreement,
@@ -63,7 +64,7 @@ def agreement_list(request: HttpRequest) -> HttpResponse:
             }
         )
     waiting = [version for row in rows for version in row["waiting"]]
-    return render(request, "agreements/agreement_list.html", {"rows": rows, "waiting": waiting, "party": party})
+    return render(request, "agreements/agreement_list.html", {"rows": rows, "waiting": waiting})
 
 
 def agreement(request: HttpRequest, pk: int) -> HttpResponse:
@@ -74,7 +75,7 @@ def agreement(request: HttpRequest, pk: int) -> HttpResponse:
     versions = list(agreement.versions.visible_to(request.user).prefetch_related("signatures"))
     # What happened to a draft stays with those who may see drafts.
     events = agreement.events.filter(Q(version=None) | Q(version__in=versions)).select_related("version", "actor")
-    party = signoff.signing_party(request.user)
+    party = signoff.signing_party(request.user, agreement)
     return render(
         request,
         "agreements/agreement.html",
@@ -147,13 +148,15 @@ def _version_page(
         for one in standings(siblings, in_force_id=in_force and in_force.pk, now=now)
         if one.version.pk == version.pk
     )
-    party = signoff.signing_party(request.user)
+    party = signoff.signing_party(request.user, version.agreement)
+    agreed = terms.of(version, now=now)
     signatures = {signature.party: signature for signature in version.signatures.select_related("signer")}
     context = {
         "version": version,
         "agreement": version.agreement,
         "standing": standing,
-        "document": wording.document(terms.of(version, now=now)),
+        "terms": agreed,
+        "document": wording.document(agreed),
         "sides": [(side, signatures.get(side)) for side in signoff.SIGNING_PARTIES],
         "ending": version.events.filter(what__in=["declined", "withdrawn"]).select_related("actor").first(),
         "refused": form.non_field_errors() if (form := sign_form or decline_form) else (),

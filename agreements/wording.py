@@ -334,20 +334,18 @@ def _by_field(tests: Iterable[Test]) -> list[list[Test]]:
 
 def _comparison(tests: Sequence[Test]) -> str:
     """What is asked of one field, without its name: “at least 80”, “50 to 500”, “VP or C-suite”."""
-    bounds = {test.operator: test.values[0] for test in tests}
-    if len(tests) == 2 and len(bounds) == 2:
-        return f"{bounds[Operator.AT_LEAST]} to {bounds[Operator.AT_MOST]}"
+    values = {test.operator: test.values for test in tests}
+    if len(tests) == 2 and len(values) == 2:
+        return f"{values[Operator.AT_LEAST][0]} to {values[Operator.AT_MOST][0]}"
     return enumeration([_asked(test) for test in tests])
 
 
 def _asked(test: Test) -> str:
     match test.operator:
         case Operator.IS_NOT:
-            return f"not {test.values[0]}"
+            return f"not {enumeration(test.values)}"
         case Operator.AT_LEAST | Operator.AT_MOST:
-            return f"{test.operator.value} {test.values[0]}"
-        case Operator.ONE_OF:
-            return enumeration(test.values, "or")
+            return f"{test.operator.value} {enumeration(test.values)}"
         case Operator.NONE_OF:
             return f"none of {enumeration(test.values)}"
         case Operator.EMPTY:
@@ -355,14 +353,14 @@ def _asked(test: Test) -> str:
         case Operator.FILLED:
             return "known"
         case _:
-            return test.values[0]
+            return enumeration(test.values, "or")
 
 
 def _condition(tests: Sequence[Test]) -> str:
     """“company size is 50 to 500”, “title contains “head””."""
     test = tests[0]
     if test.operator == Operator.CONTAINS:
-        return f"{noun(test.field)} contains “{test.values[0]}”"
+        return f"{noun(test.field)} contains “{enumeration(test.values)}”"
     return f"{noun(test.field)} is {_comparison(tests)}"
 
 
@@ -379,7 +377,7 @@ def _what_it_does(tests: Sequence[Test]) -> str:
         case Operator.FILLED:
             return f"has {article} {name}"
         case Operator.CONTAINS:
-            return f"has {article} {name} that contains “{test.values[0]}”"
+            return f"has {article} {name} that contains “{enumeration(test.values)}”"
         case _:
             return f"has {article} {name} that is {_comparison(tests)}"
 

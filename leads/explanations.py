@@ -74,8 +74,8 @@ class Run:
         return (local_day(last, self.zone) - local_day(self.started_at, self.zone)).days < WEEK
 
     def day(self, day: date) -> str:
-        """“Monday”, or “3 Mar” where that would not be clear."""
-        return f"{day:%A}" if self.is_within_a_week else f"{day:%-d %b}"
+        """“Monday”, or “on 3 Mar” where that would not be clear."""
+        return f"{day:%A}" if self.is_within_a_week else f"on {day:%-d %b}".replace(" ", NBSP)
 
     def moment(self, moment: datetime) -> str:
         """“Mon 16:40”, or “3 Mar 16:40” where that would not be clear."""

@@ -23,6 +23,8 @@ NOBODY = "none"
 STATES = {state.label: state for state in (Clock.State.MISSED, Clock.State.OPEN, Clock.State.MET, Clock.State.EXCLUDED)}
 # Copied from the lead, so a value may be blank: the parameter without a value asks for just these.
 COPIED = ("source", "segment")
+# Choices that only links make.
+LINKED = (*COPIED, "rule", "version", "outcome", "unmatched")
 SEARCHED = ("name", "company", "email")
 
 
@@ -65,7 +67,7 @@ class HandoffFilter(django_filters.FilterSet):
 
     q = django_filters.CharFilter(label="Search", max_length=100)
     agreement = django_filters.ModelChoiceFilter(label="Agreement", queryset=Agreement.objects, empty_label="All")
-    period = PeriodFilter(label="Period")
+    period = PeriodFilter(label="Period", widget=forms.TextInput({"placeholder": "2026-03, 2026-Q1 …"}))
     commitment = CommitmentFilter(label="Promise", queryset=Commitment.objects.none(), empty_label="All")
     state = django_filters.ChoiceFilter(
         label="State", choices=[(word, word.capitalize()) for word in STATES], empty_label="All"
@@ -108,6 +110,20 @@ class HandoffFilter(django_filters.FilterSet):
     def is_about_leads(self) -> bool:
         """Whether it asks for leads that no version covers, instead of handoffs."""
         return "unmatched" in self.given
+
+    @property
+    def offered(self) -> list[forms.BoundField]:
+        """The fields that a person fills in; the others come from links and are kept as they are."""
+        names = ["q", "agreement", "period"]
+        if "unmatched" not in self.data:
+            names += ["commitment"] if self.data.get("agreement") else []
+            names += ["state", "team", "rep"]
+        return [self.form[name] for name in names]
+
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        """Choices that came with a link, as parameters."""
+        return [(name, self.data[name]) for name in LINKED if name in self.data]
 
     def leads(self) -> QuerySet[Lead]:
         """The unmatched leads of the period (rule A2): they have no agreement and none of the other choices."""

@@ -1,12 +1,22 @@
 """What a person says about a handoff: one form for each verb, and which of them somebody is offered."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django import forms
 from django.utils import timezone
 
-from leads.models import AttemptOutcome, Channel, Direction, Handoff, Outcome, ReasonCode, Verdict
+from leads.models import (
+    Attempt,
+    AttemptOutcome,
+    Channel,
+    Direction,
+    Disposition,
+    Dispute,
+    Handoff,
+    Outcome,
+    ReasonCode,
+    Verdict,
+)
 from slaportal import roles
 from slaportal.models import User
 
@@ -22,12 +32,12 @@ class When(forms.DateTimeField):
 
 
 class FactForm(forms.Form):
-    """A form about one handoff. `name` is the word by which pages and views call it."""
+    """A form about one handoff. `name` is also the name of its address; `label` and `icon` stand on its button."""
 
-    name = ""
+    name = label = icon = ""
 
     def __init__(self, data: object = None, *, handoff: Handoff, user: User) -> None:
-        super().__init__(data, prefix=self.name, auto_id=f"id_{handoff.pk}_%s")
+        super().__init__(data, auto_id=f"{self.name}_%s")
         self.handoff, self.user = handoff, user
         if "at" in self.fields:
             local = timezone.localtime(timezone.now())
@@ -43,10 +53,12 @@ class FactForm(forms.Form):
 class AttemptForm(FactForm):
     """A try at contact."""
 
-    name = "attempt"
+    name, label, icon = "log_attempt", "Log an attempt", "call"
     channel = forms.ChoiceField(choices=Channel.choices, initial=Channel.CALL)
     direction = forms.ChoiceField(choices=Direction.choices, initial=Direction.OUTBOUND, label="Who began")
-    outcome = forms.ChoiceField(choices=AttemptOutcome.choices, initial=AttemptOutcome.CONNECTED, label="What came of it")
+    outcome = forms.ChoiceField(
+        choices=AttemptOutcome.choices, initial=AttemptOutcome.CONNECTED, label="What came of it"
+    )
     at = When()
     note = forms.CharField(required=False, widget=forms.Textarea({"rows": 2}))
 
@@ -54,15 +66,14 @@ class AttemptForm(FactForm):
 class AcceptForm(FactForm):
     """Sales takes the handoff."""
 
-    name = "accept"
+    name, label, icon = "accept", "Accept", "thumb_up"
     verdict = Verdict.ACCEPTED
-    note = forms.CharField(required=False, widget=forms.Textarea({"rows": 2}))
 
 
 class ReturnForm(FactForm):
     """Sales gives the handoff back, for a reason that fits."""
 
-    verdict = Verdict.REJECTED
+    verdict: Verdict
     reason = forms.ModelChoiceField(ReasonCode.objects.none(), empty_label="Choose a reason")
     note = forms.CharField(required=False, widget=forms.Textarea({"rows": 2}))
 
@@ -75,20 +86,21 @@ class ReturnForm(FactForm):
 class RecycleForm(ReturnForm):
     """Not now: back to marketing, who may hand it over again."""
 
-    name = "recycle"
+    name, label, icon = "recycle", "Recycle", "autorenew"
     verdict = Verdict.RECYCLED
 
 
 class RejectForm(ReturnForm):
     """Not at all."""
 
-    name = "reject"
+    name, label, icon = "reject", "Reject", "thumb_down"
+    verdict = Verdict.REJECTED
 
 
 class HoldForm(FactForm):
     """Time that shall not count."""
 
-    name = "hold"
+    name, label, icon = "hold", "Hold", "pause_circle"
     reason = forms.CharField(max_length=200, label="Why the time shall not count")
     at = When(label="Since")
 
@@ -96,7 +108,7 @@ class HoldForm(FactForm):
 class OutcomeForm(FactForm):
     """What came of an accepted handoff."""
 
-    name = "outcome"
+    name, label, icon = "record_outcome", "Record an outcome", "trending_up"
     kind = forms.ChoiceField(choices=Outcome.Kind.choices, label="What")
     amount = forms.DecimalField(
         required=False, min_value=0, max_digits=14, decimal_places=2, help_text="Of an opportunity or a win."
@@ -114,14 +126,15 @@ class OutcomeForm(FactForm):
 class AskForm(FactForm):
     """A request for data, or a protest."""
 
-    name = "ask"
+    name, label, icon = "open_dispute", "Ask marketing", "help"
     comment = forms.CharField(label="What is missing or wrong", widget=forms.Textarea({"rows": 3}))
 
 
 class AnswerForm(FactForm):
     """Marketing's answer to what was asked."""
 
-    name = "answer"
+    name, label, icon = "answer_dispute", "Answer", "quick_phrases"
+    dispute = forms.ModelChoiceField(Dispute.objects.none(), label="What was asked", empty_label=None)
     answer = forms.CharField(widget=forms.Textarea({"rows": 3}))
     upheld = forms.TypedChoiceField(
         choices=[("no", "No: the decision stands"), ("yes", "Yes: it counts as accepted")],
@@ -131,11 +144,15 @@ class AnswerForm(FactForm):
         label="Upheld",
     )
 
+    def __init__(self, data: object = None, *, handoff: Handoff, user: User) -> None:
+        super().__init__(data, handoff=handoff, user=user)
+        self.fields["dispute"].queryset = handoff.disputes.filter(answered_at=None)
+
 
 class AssignForm(FactForm):
     """Another owner from the same team."""
 
-    name = "assign"
+    name, label, icon = "assign", "Assign", "person_add"
     owner = forms.ModelChoiceField(User.objects.none(), label="To", empty_label="Choose a person")
     why = forms.CharField(max_length=200, label="Why")
 
@@ -148,8 +165,13 @@ class AssignForm(FactForm):
 
 
 def may_work(user: User, handoff: Handoff) -> bool:
-    """Whether the person may say what sales did; that they may see the handoff is asked before."""
+    """Whether the person may say what sales did with a handoff that they see."""
     return user.has_perm("leads.work_handoff")
+
+
+def may_assign(user: User, handoff: Handoff) -> bool:
+    """Whether the person may give a handoff that they see to somebody else."""
+    return user.has_perm("leads.assign_handoff")
 
 
 def may_answer(user: User, handoff: Handoff) -> bool:
@@ -157,22 +179,27 @@ def may_answer(user: User, handoff: Handoff) -> bool:
     return user.team_id == handoff.agreement.marketing_team_id and user.has_role(roles.MARKETING_LEADER)
 
 
-def offered(handoff: Handoff, user: User, *, is_held: bool, is_asked: bool) -> Sequence[type[FactForm]]:
+def may_void(user: User, fact: Attempt | Disposition) -> bool:
+    """Whether the person may take a fact back: their own, and not what a system of record says."""
+    return fact.by_id == user.pk and not fact.from_system
+
+
+def offered(handoff: Handoff, user: User, *, is_held: bool, is_asked: bool) -> list[type[FactForm]]:
     """The forms that make sense for this person and for where the handoff stands, in the order of use."""
     found: list[type[FactForm]] = []
     is_open, is_accepted = handoff.ended_at is None, handoff.stage != Handoff.Stage.MQL
     is_returned = handoff.stage in (Handoff.Stage.RECYCLED, Handoff.Stage.REJECTED)
+    if is_asked and may_answer(user, handoff):
+        found.append(AnswerForm)
     if may_work(user, handoff):
         found.append(AttemptForm)
         if is_open:
-            found += [] if is_accepted else [AcceptForm]
-            found += [RecycleForm, RejectForm]
-            found += [] if is_held else [HoldForm]
+            found += [RecycleForm, RejectForm] if is_accepted else [AcceptForm, RecycleForm, RejectForm]
         if is_accepted and not is_returned:
             found.append(OutcomeForm)
+        if is_open and not is_held:
+            found.append(HoldForm)
         found.append(AskForm)
-    if is_asked and may_answer(user, handoff):
-        found.append(AnswerForm)
-    if is_open and user.has_perm("leads.assign_handoff"):
+    if is_open and may_assign(user, handoff):
         found.append(AssignForm)
     return found

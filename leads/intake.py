@@ -13,8 +13,8 @@ from agreements import terms
 from agreements.models import Version
 from agreements.terms import Terms
 from leads import facts, qualification, timekeeping
-from leads.mapping import LeadRecord
 from leads.models import Assignment, Handoff, Lead
+from leads.records import LeadRecord
 from leads.routing import Rota
 from slaportal import people
 from slaportal.models import User
@@ -41,6 +41,8 @@ RECEIVED_FIELDS = (
     "handed_over",
 )
 CHUNK = 5_000
+# Older dates are mistakes of the source, such as 0001-01-01 for none.
+EARLIEST_YEAR = 1970
 
 
 @dataclass
@@ -86,6 +88,8 @@ def receive_leads(records: Sequence[LeadRecord], *, now: datetime, by: User | No
     for record in records:
         if not record.external_id.strip() or not record.source_system.strip():
             raise Refused("A lead needs a source system and its id there, or it could not be known again.")
+        if record.received_at.year < EARLIEST_YEAR:
+            raise Refused(f"Lead {record.external_id} would be received in {record.received_at.year}; mend its date.")
         if record.received_at > now:
             raise Refused(f"Lead {record.external_id} would be received in the future ({record.received_at:%Y-%m-%d}).")
     result = Received()

@@ -7,6 +7,7 @@ Places are percentages of the strip's width, so that its words keep their size a
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from leads import clocks
 from leads.explanations import NONE, Run, Span, by_day, length
@@ -18,7 +19,7 @@ MARGIN = 0.15
 # Of more windows than these nobody sees the gaps.
 MOST_WINDOWS = 60
 WINDOWS_TOLD = 4
-LABEL_EVERY, LABEL_UNTIL = 15.0, 86.0
+LABEL_EVERY, LABEL_UNTIL = 20.0, 82.0
 COUNTED = {clocks.MET: "counted-met", clocks.OPEN: "counted-open", clocks.EXCLUDED: "counted-excluded"}
 
 
@@ -92,7 +93,7 @@ class _Scale:
     def __init__(self, low: datetime, high: datetime, windows: list[Span]):
         edges = [low, *(edge for window in windows for edge in window), high]
         # Closed and open stretches in turn; the first and the last closed one may be empty.
-        self.stretches = list(zip(edges[:-1], edges[1:], strict=True))
+        self.stretches = list(pairwise(edges))
         gaps = [stretch for stretch in self.stretches[::2] if length(stretch)]
         opened = sum(map(length, self.stretches[1::2]), NONE)
         gap = min(GAP, ALL_GAPS / max(len(gaps), 1)) if opened else (RIGHT - LEFT) / max(len(gaps), 1)

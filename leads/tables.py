@@ -1,8 +1,10 @@
 """The tables of handoffs and of leads without one."""
 
+from collections import Counter
+
 import django_tables2 as tables
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from leads.clocks import RULES
@@ -10,20 +12,24 @@ from leads.models import Clock, Handoff, Lead
 from slaportal.templatetags.display import duration, state, when
 
 MAIN, FIGURE = {"td": {"class": "main"}}, {"th": {"class": "num"}, "td": {"class": "num"}}
+SHORT = {"td": {"class": "nowrap"}}
+
+# The classes of counts; excluded ones are left out, because they judge nobody.
+TONES = {Clock.State.MISSED: "bad-text", Clock.State.OPEN: "", Clock.State.MET: "ok-text"}
 
 
 class HandoffTable(tables.Table):
     """Handoffs; with a commitment chosen, what its clock says of each."""
 
     lead = tables.Column("Lead", order_by=("lead__name", "pk"), attrs=MAIN)
-    qualified_at = tables.Column("Began")
+    qualified_at = tables.Column("Began", attrs=SHORT)
     source = tables.Column("Source")
     score = tables.Column("Score", attrs=FIGURE)
     owner = tables.Column("Owner", order_by=("owner__name", "pk"), default="nobody")
     charged_to = tables.Column("Counted for", default="nobody")
-    stage = tables.Column("Stage")
-    promises = tables.Column("Promises", accessor="deciding", orderable=False)
-    clock_state = tables.Column("State")
+    stage = tables.Column("Stage", attrs=SHORT)
+    promises = tables.Column("Promises", accessor="deciding", orderable=False, attrs=SHORT)
+    clock_state = tables.Column("State", attrs=SHORT)
     elapsed = tables.Column("Business time", attrs=FIGURE, default="–")
     clock_rule = tables.Column("Why", orderable=False)
 
@@ -47,12 +53,10 @@ class HandoffTable(tables.Table):
     def render_qualified_at(self, record: Handoff) -> SafeString:
         return when(record.qualified_at)
 
-    def render_promises(self, record: Handoff) -> str | SafeString:
-        counts = {label: 0 for label in Clock.State.labels}
-        for clock in record.deciding:
-            counts[clock.get_state_display()] += 1
-        words = [f"{count} {word}" for word, count in counts.items() if count]
-        return " · ".join(words) or "none"
+    def render_promises(self, record: Handoff) -> SafeString:
+        counts = Counter(clock.state for clock in record.deciding)
+        words = [(TONES[state], counts[state], Clock.State(state).label) for state in TONES if counts[state]]
+        return format_html_join(" · ", '<span class="{}">{} {}</span>', words)
 
     def render_clock_state(self, record: Handoff) -> SafeString:
         return state(Clock.State(record.clock_state).label)
@@ -62,14 +66,16 @@ class HandoffTable(tables.Table):
 
     def render_clock_rule(self, record: Handoff) -> SafeString:
         sentence, rule = RULES[record.clock_rule]
-        return format_html('{} <a href="{}#{}" title="The rule">{}</a>', sentence, self.numbers, rule, rule)
+        return format_html(
+            '<span>{} <a href="{}#{}" title="The rule in full">{}</a></span>', sentence, self.numbers, rule, rule
+        )
 
 
 class LeadTable(tables.Table):
     """Leads that no version covers."""
 
     name = tables.Column("Lead", order_by=("name", "pk"), attrs=MAIN)
-    received_at = tables.Column("Received")
+    received_at = tables.Column("Received", attrs=SHORT)
     source = tables.Column("Source")
     segment = tables.Column("Segment")
     score = tables.Column("Score", attrs=FIGURE)

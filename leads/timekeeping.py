@@ -130,11 +130,21 @@ def _evaluate_locked(rows: Sequence[tuple[int, int]], now: datetime) -> int:
     for version in Version.objects.filter(pk__in=by_version).prefetch_related("commitments"):
         agreed = terms.of(version)
         history = facts.load(by_version[version.pk], agreed, version.agreement_id)
-        verdicts = clocks.evaluate(agreed, agreed.business_times(closures), history, now)
+        verdicts = clocks.evaluate(agreed, agreed.business_times(closures), history, max(now, newest(history)))
         commitments = {commitment.code: commitment.pk for commitment in version.commitments.all()}
         clock_rows.write(history.handoffs["id"], [commitments[promise.code] for promise in agreed.promises], verdicts)
         _write_handoffs(history)
     return len(rows)
+
+
+def newest(history: clocks.Facts) -> datetime:
+    """The moment of the latest fact. What is stored is never judged as of before it: a tick that read its time just
+    before somebody logged an attempt must not forget that attempt."""
+    moments = [events["at"] for events in (history.attempts, history.dispositions, history.outcomes, history.holds)]
+    moments += [history.holds["ended_at"], history.disputes["at"], history.disputes["answered_at"]]
+    moments += [history.assignments["at"], history.handoffs["qualified_at"]]
+    known = np.concatenate(moments)
+    return known[~np.isnat(known)].max().astype(datetime).replace(tzinfo=UTC)
 
 
 def _write_handoffs(history: clocks.Facts) -> None:

@@ -18,13 +18,14 @@ from slaportal.models import User
 from slaportal.templatetags.display import duration
 
 COUNTS_FOR_NOTHING = "counts for nothing"
+EVIDENCE_ONLY = ("entered late, evidence only", "A4")
 
 
 @dataclass
 class Event:
-    """One thing that happened. `tone` is its class; `fact` the row behind it; `marks` what to know about how it counts.
-
-    `clocks` are the clocks that it started, stopped or left behind, as (tone, words).
+    """One thing that happened. `tone` is its class, `fact` the row behind it, `undo` the name of the address that
+    takes it back. `marks` say how it counts, as (words, rule); `starts` which clocks it started, `clocks` what it did
+    to others, as (tone, words).
     """
 
     at: datetime
@@ -34,9 +35,11 @@ class Event:
     detail: str = ""
     tone: str = ""
     fact: Any = None
-    marks: list[str] = field(default_factory=list)
+    marks: list[tuple[str, str]] = field(default_factory=list)
+    starts: list[str] = field(default_factory=list)
     clocks: list[tuple[str, str]] = field(default_factory=list)
     is_ahead: bool = False
+    undo: str = ""
 
     @property
     def is_voided(self) -> bool:
@@ -143,15 +146,15 @@ def _terms_of(handoff: Handoff) -> str:
 def _attempt(attempt: Attempt, is_late: Callable[[Attempt], bool]) -> Event:
     marks = []
     if attempt.automated:
-        marks.append(f"automated, {COUNTS_FOR_NOTHING} (A3)")
+        marks.append((f"automated, {COUNTS_FOR_NOTHING}", "A3"))
     elif attempt.channel == Channel.NOTE:
-        marks.append(f"a note, {COUNTS_FOR_NOTHING} (A3)")
+        marks.append((f"a note, {COUNTS_FOR_NOTHING}", "A3"))
     elif attempt.direction == Direction.INBOUND and not attempt.is_touch:
-        marks.append(f"inbound without contact, {COUNTS_FOR_NOTHING} (A3)")
+        marks.append((f"inbound without contact, {COUNTS_FOR_NOTHING}", "A3"))
     elif is_late(attempt):
-        marks.append("entered late, evidence only (A4)")
+        marks.append(EVIDENCE_ONLY)
     elif attempt.is_touch:
-        marks.append("meaningful touch")
+        marks.append(("meaningful touch", "A3"))
     icon = {"call": "call", "email": "mail", "message": "chat", "meeting": "groups", "note": "sticky_note_2"}
     tone = "ok" if attempt.is_touch and not attempt.voided_at else ""
     name = icon.get(attempt.channel, "contact_mail")
@@ -164,7 +167,7 @@ def _disposition(disposition: Disposition, is_late: Callable[[Disposition], bool
         "recycled": ("autorenew", "warn"),
         "rejected": ("thumb_down", "bad"),
     }[disposition.verdict]
-    marks = ["entered late, evidence only (A4)"] if is_late(disposition) else []
+    marks = [EVIDENCE_ONLY] if is_late(disposition) else []
     tone = "" if disposition.voided_at else tone
     return Event(disposition.at, icon, str(disposition), disposition.by, disposition.note, tone, disposition, marks)
 
@@ -172,32 +175,35 @@ def _disposition(disposition: Disposition, is_late: Callable[[Disposition], bool
 def _outcome(outcome: Outcome, is_late: Callable[[Outcome], bool]) -> Event:
     icon = {"meeting": "event_available", "opportunity": "trending_up", "won": "trophy", "lost": "trending_down"}
     amount = f"{outcome.amount:,.2f}".removesuffix(".00") if outcome.amount is not None else ""
-    marks = ["entered late, evidence only (A4)"] if is_late(outcome) else []
+    marks = [EVIDENCE_ONLY] if is_late(outcome) else []
     tone = "bad" if outcome.kind == Outcome.Kind.LOST else "ok"
     return Event(outcome.at, icon[outcome.kind], str(outcome), outcome.by, amount, tone, outcome, marks)
 
 
 def _add_clocks(events: list[Event], timed: Iterable[Clock], now: datetime) -> None:
-    """Put what clocks did beside the event that did it, and their dues between the events. Excluded ones did nothing."""
+    """Put what clocks did beside the event that did it, and their dues between them. Excluded ones did nothing."""
     last_at = {event.at: event for event in events}
 
-    def note(at: datetime, icon: str, text: str, tone: str, words: str) -> None:
+    def beside(at: datetime, icon: str, text: str, tone: str) -> Event:
         event = last_at.get(at)
         if event is None:
             event = last_at[at] = Event(at, icon, text, tone=tone, is_ahead=at > now)
             events.append(event)
-        event.clocks.append((tone, words))
+        return event
 
     for clock in timed:
         if not clock.commitment.catalogue.has_limit or clock.started_at is None or clock.state == clocks.EXCLUDED:
             continue
         title, is_missed = clock.commitment.title, clock.state == clocks.MISSED
-        note(clock.started_at, "timer", "Clock started", "", f"{title}: started")
+        beside(clock.started_at, "timer", "Clocks started", "").starts.append(title)
         if clock.due_at and (is_missed or not clock.stopped_at):
-            note(clock.due_at, "alarm", "Due", "bad" if is_missed else "wait", f"{title}: {'missed' if is_missed else 'due'}")
+            tone, word = ("bad", "missed") if is_missed else ("wait", "due")
+            text = "Time is up" if is_missed else "Due"
+            beside(clock.due_at, "alarm", text, tone).clocks.append((tone, f"{title}: {word}"))
         if clock.stopped_at:
-            tone, word = ("bad", "happened, too late,") if is_missed else ("ok", "met")
-            note(clock.stopped_at, "timer", "Clock stopped", tone, f"{title}: {word} after {spent(clock)}")
+            tone, word = ("bad", "done too late,") if is_missed else ("ok", "met")
+            words = f"{title}: {word} after {spent(clock)}"
+            beside(clock.stopped_at, "timer", "Clocks stopped", tone).clocks.append((tone, words))
 
 
 def spent(clock: Clock) -> str:

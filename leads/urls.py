@@ -17,8 +17,8 @@ urlpatterns = [
     path("handoffs/<int:pk>/release", views.release, name="release"),
     path("handoffs/<int:pk>/outcome", views.record_outcome, name="record_outcome"),
     path("handoffs/<int:pk>/ask", views.open_dispute, name="open_dispute"),
+    path("handoffs/<int:pk>/answer", views.answer_dispute, name="answer_dispute"),
     path("handoffs/<int:pk>/assign", views.assign, name="assign"),
-    path("disputes/<int:pk>/answer", views.answer_dispute, name="answer_dispute"),
-    path("attempts/<int:pk>/void", views.void_attempt, name="void_attempt"),
-    path("dispositions/<int:pk>/void", views.void_disposition, name="void_disposition"),
+    path("handoffs/<int:pk>/attempts/<int:fact>/void", views.void_attempt, name="void_attempt"),
+    path("handoffs/<int:pk>/dispositions/<int:fact>/void", views.void_disposition, name="void_disposition"),
 ]

@@ -5,7 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, Exists, F, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 
 from agreements.catalogue import CATALOGUE
 from leads import clocks, timeline
@@ -53,8 +66,7 @@ class Row:
     handoff: Handoff
     part: str
     owed: Owed | None
-    tries: int
-    last: Attempt | None
+    tried: str
     held: Hold | None
 
 
@@ -77,7 +89,7 @@ def worklist(user: User, *, now: datetime) -> QuerySet[Handoff]:
     """
     clocks_of = owed_clocks().filter(handoff=OuterRef("pk"))
     first_open = clocks_of.filter(state=Clock.State.OPEN, due_at__gte=now)
-    late = clocks_of.filter(Q(state=Clock.State.MISSED) | Q(due_at__lt=now)).order_by("-due_at")
+    late = clocks_of.filter(Q(state=Clock.State.MISSED) | Q(due_at__lt=now))
     held = Hold.objects.filter(handoff=OuterRef("pk"), ended_at=None)
     part = Case(
         When(Exists(held), then=Value(HELD)),
@@ -99,6 +111,14 @@ def worklist(user: User, *, now: datetime) -> QuerySet[Handoff]:
     )
 
 
+def in_words(handoffs: QuerySet[Handoff]) -> str:
+    """“14 open · 2 due within the hour · 3 overdue”, of a worklist."""
+    counts = dict(handoffs.order_by().values_list("part").annotate(Count("pk")))
+    words = [f"{sum(counts.values())} open"]
+    words += [f"{counts[part]} {PARTS[part].lower()}" for part in (NOW, LATE, HELD) if part in counts]
+    return " · ".join(words)
+
+
 def with_facts(handoffs: QuerySet[Handoff]) -> QuerySet[Handoff]:
     """With what `rows` needs of each handoff."""
     return handoffs.select_related("lead").prefetch_related(
@@ -115,8 +135,17 @@ def rows(handoffs: Sequence[Handoff], *, now: datetime, zone: ZoneInfo) -> list[
         tries = [one for one in attempts[handoff.pk] if timeline.is_try(one) and one.at >= handoff.qualified_at]
         held = next(iter(handoff.running_holds), None)
         owed = next_owed(handoff.owed, len(tries), now=now, zone=zone)
-        found.append(Row(handoff, PARTS[handoff.part], owed, len(tries), tries[-1] if tries else None, held))
+        found.append(Row(handoff, PARTS[handoff.part], owed, _tried(tries, now=now, zone=zone), held))
     return found
+
+
+def _tried(tries: Sequence[Attempt], *, now: datetime, zone: ZoneInfo) -> str:
+    """“2 attempts, no answer, 9:14”."""
+    if not tries:
+        return "no attempt yet"
+    last = tries[-1]
+    number = "1 attempt" if len(tries) == 1 else f"{len(tries)} attempts"
+    return f"{number}, {last.get_outcome_display().lower()}, {in_short(last.at, now=now, zone=zone)}"
 
 
 def next_owed(owed: Sequence[Clock], tries: int, *, now: datetime, zone: ZoneInfo) -> Owed | None:
@@ -124,7 +153,7 @@ def next_owed(owed: Sequence[Clock], tries: int, *, now: datetime, zone: ZoneInf
     open_ones = [clock for clock in owed if clock.state == clocks.OPEN and clock.due_at >= now]
     late = [clock for clock in owed if clock.state == clocks.MISSED or clock.due_at < now]
     soon = [clock for clock in open_ones if clock.due_at <= now + SOON]
-    clock = next(iter([*soon, *late[::-1], *open_ones]), None)
+    clock = next(iter([*soon, *late, *open_ones]), None)
     if clock is None:
         return None
     commitment = clock.commitment
@@ -136,15 +165,19 @@ def next_owed(owed: Sequence[Clock], tries: int, *, now: datetime, zone: ZoneInf
 
 def due(at: datetime, *, now: datetime, zone: ZoneInfo, is_missed: bool = False) -> Due:
     """“41 min”, “Tue 10:40” or “12 Mar”; red once it is missed, amber within the hour."""
-    local, today = at.astimezone(zone), now.astimezone(zone).date()
-    days = abs((local.date() - today).days)
-    is_late = is_missed or at < now
-    if days == 0:
+    local, is_late = at.astimezone(zone), is_missed or at < now
+    if local.date() == now.astimezone(zone).date():
         words = f"{duration(abs(at - now))}{' late' if is_late else ''}"
-    elif days < WEEK:
-        words = f"{'since ' if is_late else ''}{local:%a %-H:%M}"
     else:
-        pattern = "%-d %b" if local.year == today.year else "%-d %b %Y"
-        words = f"{'since ' if is_late else ''}{local:{pattern}}"
+        words = f"{'since ' if is_late else ''}{in_short(at, now=now, zone=zone)}"
     tone = "bad" if is_late else "warn" if at <= now + SOON else ""
     return Due(at, words.replace(" ", NBSP), tone, f"{local:%A %-d %B %Y, %H:%M:%S} ({zone.key})")
+
+
+def in_short(at: datetime, *, now: datetime, zone: ZoneInfo) -> str:
+    """“9:14” today, “Tue 10:40” within a week, else “12 Mar”."""
+    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    days = abs((local.date() - today).days)
+    if days < WEEK:
+        return f"{local:%a %-H:%M}" if days else f"{local:%-H:%M}"
+    return f"{local:%-d %b}" if local.year == today.year else f"{local:%-d %b %Y}"

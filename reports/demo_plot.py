@@ -1,14 +1,12 @@
-"""What happens in the demo: which leads come when, and what sales does with each. Pure; decided by a seed and `now`.
+"""What sales does with each lead of the demo: review, contact, attempts, decision, outcome. Pure; nothing after `now`.
 
-Every month has exact numbers, so the story is the same for every seed: half a year ago too few leads, slow reviews and
-contacts, rejections without a reason; from version 2 on better each month. Business hours, lunch, weekends and
-holidays are those of the sales team's calendar. `now` cuts the story off wherever it stands.
+Whatever people do, they do while the office is open (lunch, weekends and holidays are theirs); only the weekend rota
+looks at what came in, which is how the later months keep the review within 24 hours.
 """
 
-import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -18,83 +16,26 @@ import numpy as np
 
 from agreements.business_time import BusinessTime
 from leads.mapping import LeadRecord
+from leads.models import Verdict
 from leads.periods import Period
+from reports.demo_leads import AT_REVIEW, MEETING, MONTHS, PARTNER, Leads, Month, Visit
 
-FIRST_NAMES = (
-    "Ines Tom Marta Jonas Sina Peter Aylin Karla Mehmet Anja Ralf Birgit Oskar Leonie Fabian Yasmin Dirk Helena Milan "
-    "Petra Georg Silke Armin Nadine Kerim Judith Lars Vera Florian Ute Matteo Selma Bernd Carina Ivo Greta"
-).split()
-LAST_NAMES = (
-    "Albrecht Reuter Lindner Frey Odermatt Vogt Demir Aebischer Kowalski Thalmann Brückner Steinhauser Wimmer Zeller "
-    "Hagedorn Pfister Rosenow Kaltenbach Mertens Jovanović Oberhuber Dornseif Lüthi Sommerfeld Engel Kramer Yıldız "
-    "Hellwig Bachmeier Nussbaum Ritter Schöller Tanner Uhlig Winterberg Zimmerli"
-).split()
-BRANDS = (
-    "Nordhaus Kesselring Brennwald Lindhof Auental Weserwerk Falkenried Tannbach Sternau Elbmark Rotacker Hagental "
-    "Moorkamp Silbergrund Ostermoor Buchfeld Wiesental Grauhof Erlenbrück Kronsee Steinmark Waldau Birkenfels "
-    "Hohenried Marschau Quellhof Rosenberg Tiefenbrunn Ahornau Lerchenfeld"
-).split()
-TRADES = {
-    "Logistics": ("Logistik", "Spedition"),
-    "Manufacturing": ("Maschinenbau", "Werkzeuge"),
-    "Software": ("Software", "Systeme"),
-    "Healthcare": ("Medizintechnik", "Kliniken"),
-    "Energy": ("Energie", "Solar"),
-}
-TITLES = {
-    "VP": ("VP Operations", "VP Sales", "VP Engineering", "VP Marketing", "VP Supply Chain"),
-    "C-suite": ("CEO", "COO", "CFO", "CTO", "CIO"),
-    "Manager": ("Team Lead Purchasing", "IT Manager", "Marketing Manager"),
-}
-# Source: how often it comes alone, and its campaign.
-SOURCES = {
-    "Inbound demo": (40, "Website"),
-    "Content download": (22, "Guide to planning"),
-    "Paid social": (20, "Spring video"),
-    "Webinar": (10, "Recording on demand"),
-    "Event list": (8, "Trade fair talks"),
-}
-FORM_SOURCES = ("Inbound demo", "Content download")
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+WORKING_DAY = 7.75 * HOUR
+AWAKE = range(9, 20)
+
 QUESTIONS = (
-    ("The phone number does not work. Is there another one?", "The direct line is in the record now."),
+    ("The phone number does not work. Is there another one?", "The direct line stands in the record now."),
     ("Which product did they ask for?", "They saw the planning module in the webinar."),
-    ("Is this the group or the subsidiary?", "The subsidiary; the group has its own contract."),
+    ("Is this the group or the subsidiary?", "The subsidiary; the group has a contract of its own."),
 )
-PROTEST = ("They do fit: the imprint names 220 people.", "Checked with sales: it should have been accepted.")
-
-
-@dataclass(frozen=True)
-class Month:
-    """How a month goes: numbers of leads, and shares of those that they can happen to."""
-
-    qualified: int  # delivered, as volume counts them
-    below: int  # handed over although below the definition
-    refused: float  # of those accepted or rejected for quality
-    late_review: float
-    late_contact: float
-    gives_up: float  # of those that nobody reaches: too few attempts
-    undocumented: float
-    incomplete: float
-    slow_routing: float
-    slow_answers: bool = False
-
-
-# The six full months and the running one.
-MONTHS = (
-    Month(34, 7, 0.40, 0.34, 0.42, 0.9, 0.40, 0.24, 0.10, True),
-    Month(38, 6, 0.36, 0.29, 0.36, 0.9, 0.30, 0.20, 0.08, True),
-    Month(43, 5, 0.31, 0.22, 0.28, 0.8, 0.25, 0.15, 0.07, True),
-    Month(47, 4, 0.24, 0.12, 0.14, 0.8, 0.15, 0.08, 0.04, True),
-    Month(52, 2, 0.18, 0.07, 0.08, 0.5, 0.08, 0.05, 0.03),
-    Month(57, 1, 0.13, 0.03, 0.03, 0.1, 0, 0.02, 0.02),
-    Month(60, 1, 0.12, 0.03, 0.03, 0.1, 0, 0.02, 0.02),
-)
-UNDELIVERED, UNMATCHED, WAITING, REFERRALS = 3, 4, 3, 5  # a month
+PROTEST = ("They do fit: their imprint names 220 people.", "Looked at it with sales: it should have been accepted.")
+HELD = "Asked us to come back after the trade fair"
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A lead as it is received at `written`, and routed if it qualifies."""
+    """A lead as it is received, and routed if it qualifies, at `written`."""
 
     written: datetime
     record: LeadRecord
@@ -102,7 +43,10 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Fact:
-    """Something that happened at `at` to the latest handoff of the lead `lead`, and was entered at `written`."""
+    """What happened at `at` to the latest handoff of the lead with this external id, and was entered at `written`.
+
+    `what` is attempt, decision, outcome, hold, release, question, protest, answer or assignment; `values` belong to it.
+    """
 
     written: datetime
     lead: str
@@ -111,69 +55,236 @@ class Fact:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass
-class Visit:
-    """One passage of a lead through sales, with what was decided about it before it is told."""
-
-    record: LeadRecord
-    fate: str = ""
-    routed: datetime | None = None
-    returns: bool = False
-    marks: set[str] = field(default_factory=set)
-
-    @property
-    def at(self) -> datetime:
-        return self.record.received_at
-
-
 class Plot:
-    """The whole story up to `now`: `arrivals` and `facts`, each to be told when it is written.
+    """The whole story: `arrivals` and `facts` in the order in which they are written.
 
-    `months` are the seven calendar months, oldest first; `reps` the logins of those who shall have work at `now`;
-    `scale` makes the numbers of leads smaller or larger.
+    `months` are the seven calendar months, the running one last; `reps` are the e-mail addresses of those who shall
+    have something to do at `now`, the first of them most.
     """
 
     def __init__(
-        self, *, months: Sequence[Period], zone: ZoneInfo, office: BusinessTime, reps: Sequence[str], now: datetime,
-        seed: int, scale: float,
-    ) -> None:  # fmt: skip
-        self.random, self.zone, self.office, self.now, self.scale = Random(seed), zone, office, now, scale  # noqa: S311
-        self.months, self.reps = months, reps
+        self,
+        *,
+        months: Sequence[Period],
+        zone: ZoneInfo,
+        office: BusinessTime,
+        reps: Sequence[str],
+        now: datetime,
+        seed: int,
+        scale: float,
+    ) -> None:
+        self.random = Random(seed)  # noqa: S311 (a story, no secret)
+        self.zone, self.office, self.reps, self.now = zone, office, reps, now
+        self.leads = Leads(random=self.random, zone=zone, office=office, scale=scale)
         self.arrivals: list[Arrival] = []
         self.facts: list[Fact] = []
-        self._number = 0
-        self._coming_back: dict[Period, list[Visit]] = {month: [] for month in months}
-        today = self._today()
-        for index, (month, plan) in enumerate(zip(months, MONTHS, strict=True)):
-            instead = sum(self._month_of(visit.at) == month for visit in today)
-            self._month(index, month, plan, instead)
+        self._returning: dict[Period, list[Visit]] = {month: [] for month in months}
+        waiting = [self._local(at).date() for at in self._today()]
+        for month, plan in zip(months, MONTHS, strict=True):
+            spared = sum(month.first_day <= day <= month.last_day for day in waiting)
+            for visit in self.leads.month(plan, month, self._returning[month], now=now, spared=spared):
+                self._pass_through(visit)
+            for visit in self.leads.referrals(month):
+                self._pass_through(visit)
+            for record in self.leads.beside(month):
+                self._receive(record, record.received_at + 3 * MINUTE)
         self.arrivals = sorted((row for row in self.arrivals if row.written <= now), key=lambda row: row.written)
         self.facts = sorted((row for row in self.facts if row.written <= now), key=lambda row: row.written)
 
-    # --- A month -----------------------------------------------------------------------------------------------
+    # --- One handoff -------------------------------------------------------------------------------------------
 
-    def _month(self, index: int, month: Period, plan: Month, instead: int) -> None:
-        """Plan a month; `instead` of its latest leads are those that wait for the reps at `now`."""
-        fresh = [self._fresh(at, source) for at, source in self._moments(month, self._scaled(plan.qualified))]
-        come = [visit for visit in fresh if visit.at <= self.now]
-        fresh = come[: max(len(come) - instead, 0)] + fresh[len(come) :]
-        below = [self._below(at) for at, _ in self._moments(month, self._scaled(plan.below))]
-        unusable = [
-            replace(self._fresh(at, source), fate=self.random.choice(("duplicate", "unusable_contact_data", "test_or_spam")))
-            for at, source in self._moments(month, self._scaled(UNDELIVERED))
-        ]
-        returning = [visit for visit in self._coming_back[month]]
-        good = sorted(fresh + returning, key=lambda visit: visit.at)
-        self._decide_fates(good, below, plan)
-        visits = sorted(good + below + unusable, key=lambda visit: visit.at)
-        self._mark(visits, plan)
-        for visit in visits:
-            self._tell(visit, plan, index)
-        for at, _ in self._moments(month, self._scaled(REFERRALS)):
-            visit = self._visit(at, "Partner", fate=self.random.choice(("meeting", "meeting", "not_interested")))
-            visit.record = replace(visit.record, campaign="Partner portal")
-            self._tell(visit, MONTHS[-1], index)
-        for at, source in self._moments(month, self._scaled(UNMATCHED)):
-            self._receive(self._visit(at, source, country=self.random.choice(("NL", "FR", "PL", "US"))).record, at)
-        for at, source in self._moments(month, self._scaled(WAITING)):
-            self._receive(self._visit(at, source, company_size=self.random.randrange(8, 45)).record, at)
+    def _pass_through(self, visit: Visit) -> None:
+        """Everything that happens to one handoff, from its arrival to its end."""
+        routed = self._routing(visit)
+        if "waits first" in visit.marks:
+            early = visit.at - self.random.uniform(3, 15) * DAY
+            unknown = replace(visit.record, received_at=early, engaged_at=early, title="", seniority="")
+            self._receive(unknown, early + 3 * MINUTE)
+        self._receive(visit.record, routed)
+        if visit.record.source in ("Inbound demo", "Content download"):
+            self._attempt(visit, visit.at + MINUTE, "email", "sent", written=routed, automated=True)
+        if "new owner" in visit.marks:
+            self._fact(visit, "assignment", self._later(routed, 3, 15), rep=self.random.randrange(len(self.reps)))
+        reviewed = self._review(visit, routed)
+        if "calls in" in visit.marks:
+            called = self._later(routed, 20, 120)
+            self._attempt(visit, called, "call", "connected", direction="inbound", by_person=True)
+        if visit.fate in AT_REVIEW:
+            self._decide(visit, reviewed)
+            return
+        self._fact(visit, "decision", reviewed, verdict=Verdict.ACCEPTED, reason=None)
+        if "question" in visit.marks:
+            self._ask(visit, self._later(reviewed, 5, 60), "question", self.random.choice(QUESTIONS))
+        contacted = self._contact(visit, reviewed)
+        if visit.fate == "no_answer":
+            self._nobody_answers(visit, contacted)
+        else:
+            self._talk(visit, contacted)
+
+    def _routing(self, visit: Visit) -> datetime:
+        if visit.upload:
+            return visit.at + 5 * MINUTE
+        if "slow routing" in visit.marks:
+            return visit.at + self.random.uniform(20, 150) * MINUTE
+        return visit.at + self.random.uniform(0.5, 7) * MINUTE
+
+    def _review(self, visit: Visit, routed: datetime) -> datetime:
+        """When sales accepts or rejects: within 24 hours of the lead's qualifying unless it is marked as late."""
+        if "late review" in visit.marks:
+            return self._later(visit.at + DAY, 10, 300)
+        reviewed = self._later(routed, 16, 200)
+        if reviewed < visit.at + 23 * HOUR:
+            return reviewed
+        # The weekend rota; there is daylight in any 22 hours.
+        while True:
+            reviewed = routed + self.random.random() * (visit.at + 23 * HOUR - routed)
+            if self._local(reviewed).hour in AWAKE:
+                return reviewed
+
+    def _contact(self, visit: Visit, reviewed: datetime) -> datetime:
+        """When somebody first tries: within 4 business hours of the acceptance unless it is marked as late."""
+        if "late contact" not in visit.marks:
+            return self._later(reviewed, 5, 220)
+        if self.random.random() < 0.2:
+            # In time, but entered after the grace for late entries: evidence that stops no clock.
+            at = self._later(reviewed, 5, 220)
+            self._attempt(visit, at, "call", "no_answer", written=self._later_days(at, 3, 5))
+        return self._later(reviewed, 260, 900)
+
+    def _nobody_answers(self, visit: Visit, contacted: datetime) -> None:
+        tries = 2 if "few attempts" in visit.marks else self.random.choice((5, 5, 6))
+        until = max(visit.at + 6.5 * DAY, self._later_days(contacted, 1, 2))
+        tried = self._attempts(visit, contacted, until, tries)
+        self._decide(visit, self._later(tried, 5, 240))
+
+    def _talk(self, visit: Visit, contacted: datetime) -> None:
+        """Attempts until somebody answers, then what comes of it."""
+        tries = self.random.choices((1, 2, 3), (5, 3, 1))[0]
+        tried = self._attempts(visit, contacted, min(self._later_days(contacted, 1, 2), visit.at + 6 * DAY), tries - 1)
+        spoke = self._later(tried, 30, 200) if tries > 1 else contacted
+        channel, outcome = self.random.choice((("call", "connected"), ("call", "connected"), ("email", "replied")))
+        self._attempt(visit, spoke, channel, outcome)
+        if "hold" in visit.marks:
+            held, spoke = spoke + 4 * MINUTE, self._later_days(spoke, 3, 6)
+            self._fact(visit, "hold", held, reason=HELD)
+            self._fact(visit, "release", spoke)
+        if visit.fate == MEETING:
+            self._meet(visit, spoke)
+        else:
+            self._decide(visit, self._later_days(spoke, 0.1, 5))
+
+    def _meet(self, visit: Visit, spoke: datetime) -> None:
+        met = self._later_days(spoke, 2, 9)
+        self._fact(visit, "outcome", met, kind="meeting", amount=None)
+        if self.random.random() > 0.6:
+            return
+        offered = self._later_days(met, 0.5, 6)
+        amount = Decimal(self.random.randrange(8, 120) * 500)
+        self._fact(visit, "outcome", offered, kind="opportunity", amount=amount)
+        ends = self.random.choices(("won", "lost", None), (2, 3, 5))[0]
+        if ends:
+            closed = self._later_days(offered, 10, 45)
+            self._fact(visit, "outcome", closed, kind=ends, amount=amount if ends == "won" else None)
+
+    def _decide(self, visit: Visit, at: datetime) -> None:
+        """Give the lead back for the reason that is its fate; some come back later, some are argued about."""
+        goes_on = visit.fate in ("no_answer", "bad_timing")
+        verdict = Verdict.RECYCLED if goes_on else Verdict.REJECTED
+        self._fact(visit, "decision", at, verdict=verdict, reason=None if "no reason" in visit.marks else visit.fate)
+        if goes_on:
+            self._come_back(visit, at)
+        if visit.fate == "not_target" and self.random.random() < 0.25:
+            self._ask(visit, self._later_days(at, 0.5, 2), "protest", PROTEST)
+
+    def _come_back(self, visit: Visit, ended: datetime) -> None:
+        """Let every third recycled lead qualify again in a later month."""
+        later = [month for month in self._returning if month.start(self.zone) > ended + 14 * DAY]
+        if not later or visit.record.source == PARTNER or self.random.random() > 0.35:
+            return
+        month = later[0]
+        at, source, upload = self.random.choice(self.leads.moments(month, 1))
+        again = replace(visit.record, received_at=at, engaged_at=at - HOUR, source=source, score=95)
+        self._returning[month].append(Visit(again, upload=upload))
+
+    def _ask(self, visit: Visit, at: datetime, what: str, words: tuple[str, str]) -> None:
+        """A question to marketing, or marketing's protest, and the answer, within two business days unless late."""
+        comment, answer = words
+        days = (2.2, 4) if "slow answer" in visit.marks else (0.1, 1.7)
+        self._fact(visit, what, at, comment=comment)
+        self._fact(visit, "answer", self._later_days(at, *days), answer=answer, upheld=what == "protest")
+
+    def _attempts(self, visit: Visit, first: datetime, until: datetime, number: int) -> datetime:
+        """So many attempts without an answer, spread over the open hours from `first` to `until`; the last one's time."""
+        room = self.office.elapsed(first, until)
+        at = first
+        for index in range(number):
+            at = self.office.deadline(first, room * (index / number)) if index else first
+            channel, outcome = self.random.choice(
+                (("call", "no_answer"), ("call", "voicemail"), ("email", "sent"), ("call", "busy"))
+            )
+            self._attempt(visit, at, channel, outcome)
+        return at
+
+    # --- What waits at `now` -----------------------------------------------------------------------------------
+
+    def _today(self) -> list[datetime]:
+        """Give each rep a review or a contact that is due soon, whatever the hour; the first rep a little of all.
+
+        Returns when these leads came.
+        """
+        came = []
+        for index, rep in enumerate(self.reps):
+            kinds = ("contact", "review", "chase", "hold") if not index else (("review", "contact")[index % 2],)
+            for kind in kinds:
+                came.append(self._waiting(rep, kind, due=(12 + 19 * index + self.random.randrange(15)) * MINUTE))
+        return came
+
+    def _waiting(self, rep: str, kind: str, *, due: timedelta) -> datetime:
+        """A lead of this rep's that has come as far as `kind` says, with the next promise due in so much time."""
+        if kind == "review":
+            accepted, at = None, self.now - DAY + due
+        else:
+            accepted = self._ago(4 * HOUR - due if kind == "contact" else 12 * HOUR)
+            at = accepted - 40 * MINUTE
+        visit = self.leads.visit(at, "Inbound demo", owner=rep)
+        self._receive(visit.record, at + 2 * MINUTE)
+        if accepted is None:
+            return at
+        self._fact(visit, "decision", accepted, verdict=Verdict.ACCEPTED, reason=None)
+        if kind == "chase":
+            self._attempts(visit, self._ago(10 * HOUR), self._ago(HOUR), 2)
+        elif kind == "hold":
+            self._attempt(visit, self._ago(10 * HOUR), "call", "connected")
+            self._fact(visit, "hold", self._ago(9.9 * HOUR), reason=HELD)
+        return at
+
+    # --- Writing it down ---------------------------------------------------------------------------------------
+
+    def _receive(self, record: LeadRecord, written: datetime) -> None:
+        self.arrivals.append(Arrival(written.replace(microsecond=0), record))
+
+    def _fact(self, visit: Visit, what: str, at: datetime, *, written: datetime | None = None, **values: Any) -> None:
+        at, written = (moment.replace(microsecond=0) for moment in (at, written or at))
+        self.facts.append(Fact(written, visit.record.external_id, what, at, values))
+
+    def _attempt(self, visit: Visit, at: datetime, channel: str, outcome: str, **values: Any) -> None:
+        self._fact(visit, "attempt", at, channel=channel, outcome=outcome, **values)
+
+    # --- Time --------------------------------------------------------------------------------------------------
+
+    def _later(self, moment: datetime, least: float, most: float) -> datetime:
+        """After so many open minutes."""
+        return self.office.deadline(moment, self.random.uniform(least, most) * MINUTE)
+
+    def _later_days(self, moment: datetime, least: float, most: float) -> datetime:
+        """After so many working days."""
+        return self.office.deadline(moment, self.random.uniform(least, most) * WORKING_DAY)
+
+    def _ago(self, span: timedelta) -> datetime:
+        """So much open time before `now`."""
+        position = self.office.position_many(np.array([self.now.replace(tzinfo=None)], "M8[us]"))
+        found = self.office.instant_many(position - int(span / timedelta(microseconds=1)))
+        return found[0].astype(datetime).replace(tzinfo=UTC)
+
+    def _local(self, moment: datetime) -> datetime:
+        return moment.astimezone(self.zone)

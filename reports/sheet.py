@@ -20,6 +20,8 @@ from slaportal.templatetags.display import percent
 STATES = ("met", "missed", "open", "excluded")
 # How a link says that there is no value: a blank text, but nobody's id.
 BLANK = {"source": "", "segment": "", "team": "none", "rep": "none"}
+# Dimensions in which a handoff has one value, whatever the commitment.
+COPIED = ("source", "segment")
 MISSES_NAMED = 2
 
 
@@ -81,7 +83,7 @@ class Line:
         words = [within if row["limit"] else CATALOGUE[row["kind"]].exactly.rstrip(".")]
         if self.is_volume and row["expected"] != row["target"] and row["target"] is not None:
             words.append(f"{_plain(row['target'])} a month, in proportion to the days")
-        return " · ".join([*words, *row["scope"]])
+        return "; ".join([*words, *row["scope"]])
 
     @property
     def exactly(self) -> str:
@@ -100,7 +102,7 @@ class Line:
     @property
     def reached(self) -> str:
         """The figure: a share, or the number delivered."""
-        return str(self.row["met"]) if self.is_volume else percent(self.row["attainment"], self.row["target"])
+        return _plain(self.row["met"]) if self.is_volume else percent(self.row["attainment"], self.row["target"])
 
     @property
     def target(self) -> str:
@@ -173,6 +175,7 @@ class Table:
     """The break-down of one version's commitments."""
 
     version: int
+    handoffs: Number
     lines: list[Line]
     groups: list[Group]
 
@@ -212,11 +215,7 @@ def build(agreement_id: int, data: Mapping[str, Any], *, by: str, earlier: Seque
         unmatched=Number("leads", data["unmatched"], evidence.url(unmatched=1)),
         sides=[side for side in sides if side.lines],
         by=by,
-        tables=[
-            Table(version, mine, _groups(evidence, mine, by))
-            for version in data["versions"]
-            if (mine := [line for line in lines if line.row["version"] == version and line.row["handoffs"]])
-        ],
+        tables=[_table(evidence, version, lines, by) for version in _with_handoffs(lines)],
         outcomes=[Number(plural, counts[plural], evidence.url(outcome=kind)) for kind, plural in PLURALS.items()],
         pipeline=counts["pipeline"],
         several_versions=several,
@@ -230,23 +229,27 @@ def _mention(row: Mapping[str, Any], several_versions: bool) -> str:
     return f"{title} (version {row['version']})" if several_versions else title
 
 
-def _groups(evidence: Evidence, lines: Sequence[Line], by: str) -> list[Group]:
-    """Every value of the dimension with its cells, largest first, those without a value last."""
+def _with_handoffs(lines: Sequence[Line]) -> list[int]:
+    """Numbers of the versions under which handoffs began, in order."""
+    return sorted({line.row["version"] for line in lines if line.row["handoffs"]})
+
+
+def _table(evidence: Evidence, version: int, lines: Sequence[Line], by: str) -> Table:
+    """Every value of the dimension with a cell for each commitment, largest first, those without a value last."""
+    mine = [line for line in lines if line.row["version"] == version]
     names: dict[Any, str | None] = {}
     rows: dict[Any, dict[int, Mapping[str, Any]]] = {}
-    for line in lines:
+    for line in mine:
         for row in line.row["by"][by]:
             names[row["id"]] = row["value"]
             rows.setdefault(row["id"], {})[line.row["pk"]] = row
-    by_size = sorted(rows, key=lambda key: (names[key] is None, -_size(rows[key]), names[key] or ""))
-    return [
-        Group(
-            names[key],
-            Number("handoffs", _size(rows[key]), evidence.url(**{by: key})) if by in ("source", "segment") else None,
-            [_cell(evidence, line, rows[key].get(line.row["pk"]), by, key) for line in lines],
-        )
-        for key in by_size
-    ]
+    groups = []
+    for key in sorted(rows, key=lambda key: (names[key] is None, -_size(rows[key]), names[key] or "")):
+        number = Number("handoffs", _size(rows[key]), evidence.url(version=version, **{by: key}))
+        cells = [_cell(evidence, line, rows[key].get(line.row["pk"]), by, key) for line in mine]
+        groups.append(Group(names[key], number if by in COPIED else None, cells))
+    total = Number("handoffs", mine[0].row["handoffs"], evidence.url(version=version))
+    return Table(version, total, mine, groups)
 
 
 def _size(rows: Mapping[int, Mapping[str, Any]]) -> int:
@@ -276,4 +279,4 @@ def _heat(row: Mapping[str, Any], target: float | None) -> str:
 
 
 def _plain(number: float) -> str:
-    return f"{number:.1f}".removesuffix(".0")
+    return f"{number:,.1f}".removesuffix(".0")

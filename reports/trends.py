@@ -33,9 +33,8 @@ def draw(code: str, cards: Sequence[Mapping[str, Any] | None], *, target: float 
     low, high = min(heights), max(heights)
 
     def y(value: float) -> float:
-        return (
-            round(HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * (value - low) / (high - low), 1) if high > low else HEIGHT / 2
-        )
+        rise = (value - low) / (high - low) if high > low else 0.5
+        return round(HEIGHT - EDGE - rise * (HEIGHT - 2 * EDGE), 1)
 
     step = (WIDTH - 2 * EDGE) / (len(values) - 1)
     points = [(round(EDGE + step * place, 1), y(value)) for place, value in known]

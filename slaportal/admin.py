@@ -1,6 +1,7 @@
 """The admin's ground floor: what every page of it shares, and the pages of people, teams, roles and scheduled tasks."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
@@ -55,6 +56,12 @@ class CheapCountPaginator(Paginator):
         return estimate if estimate >= self.EXACT_BELOW else self.object_list.count()
 
 
+@cache
+def time_zones() -> list[tuple[str, str]]:
+    """Every time zone as a choice; asking for them reads hundreds of files."""
+    return [(name, name.replace("_", " ")) for name in sorted(available_timezones())]
+
+
 class PortalAdmin(ModelAdmin):
     """What every page of the admin shares: time zones to choose from, and steps that are taken by calling a verb."""
 
@@ -67,7 +74,7 @@ class PortalAdmin(ModelAdmin):
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> forms.Field | None:
         if db_field.name == "time_zone":
             return forms.ChoiceField(
-                choices=[(name, name.replace("_", " ")) for name in sorted(available_timezones())],
+                choices=time_zones(),
                 initial=db_field.default,
                 help_text=db_field.help_text,
                 widget=UnfoldAdminSelect2Widget,

@@ -23,6 +23,7 @@ PLACES = (
     ("Handoffs", "handoffs", "swap_horiz", "leads.view_handoff"),
     ("Scorecards", "scorecards", "monitoring", "reports.view_scorecard"),
     ("Agreements", "agreements", "handshake", "agreements.view_agreement"),
+    ("Rules", "numbers", "menu_book", ""),
 )
 
 

@@ -111,6 +111,7 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_FORM_FIELD = "username"
+AXES_LOCKOUT_TEMPLATE = "registration/lockout.html"
 
 # --- Time, language, files -----------------------------------------------------------------------------------------
 USE_TZ = True
@@ -201,6 +202,22 @@ UNFOLD = {
     "SITE_SUBHEADER": "Set-up and terms",
     "SITE_SYMBOL": "handshake",
     "SITE_URL": reverse_lazy("home"),
+    # The violet of the portal's pages; slaportal/assets/portal.css has the same.
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .016 286)",
+            "100": "oklch(94.2% .032 286)",
+            "200": "oklch(89.2% .06 286)",
+            "300": "oklch(81% .11 286)",
+            "400": "oklch(70.2% .175 285)",
+            "500": "oklch(60.4% .232 283)",
+            "600": "oklch(52.9% .262 281)",
+            "700": "oklch(46.8% .243 280)",
+            "800": "oklch(40.2% .2 280)",
+            "900": "oklch(34.5% .16 280)",
+            "950": "oklch(25.5% .13 280)",
+        }
+    },
     "SIDEBAR": {
         "show_search": True,
         "navigation": [

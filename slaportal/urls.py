@@ -11,6 +11,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", login_not_required(LogoutView.as_view()), name="logout"),
+    path("numbers/", views.numbers, name="numbers"),
     path("healthz", views.health, name="health"),
     path("admin/", admin.site.urls),
     path("", include("agreements.urls")),

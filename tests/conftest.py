@@ -149,7 +149,7 @@ def version(draft, rita, max_, sofia) -> Version:
 
 def make_record(external_id: str = "L1", **overrides):
     """A lead as a source system sends it, inside every scope of the cast's agreement."""
-    from leads.mapping import LeadRecord
+    from leads.records import LeadRecord
 
     fields = {"source_system": "crm", "received_at": MONDAY, "name": "Ines Albrecht", "email": "ines@nordhaus.example",
               "company": "Nordhaus Logistik", "source": "Inbound demo", "segment": "Mid-market", "score": 90}  # fmt: skip

@@ -35,7 +35,7 @@
     const row = select.closest(".form-group");
     const exactly = document.createElement("div");
     exactly.className = "sla-exactly";
-    select.after(exactly);
+    select.parentElement.after(exactly);
     const summary = document.createElement("span");
     summary.className = "sla-summary";
     row.querySelector("h3 strong").after(summary);
@@ -54,7 +54,9 @@
     enhanceAll(event.target);
     const title = event.target.querySelector("h3 strong");
     if (title && event.target.querySelector("select[data-kinds]")) {
-      setTimeout(() => { title.click(); event.target.querySelector("input[name$='-title']").focus(); }, 50);
+      const first = event.target.querySelector("input[name$='-title']");
+      setTimeout(() => title.click(), 50); // when Alpine knows the row
+      setTimeout(() => first.focus(), 150); // when Alpine shows it
     }
   });
 })();

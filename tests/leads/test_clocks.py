@@ -12,6 +12,7 @@ from agreements.catalogue import CATALOGUE
 from agreements.terms import Promise, Terms
 from leads.clocks import RULES, evaluate
 from tests.leads.oracle import (
+    SALES_SPEED_AND_FOLLOW_THROUGH,
     Attempt,
     Clock,
     Disposition,
@@ -706,16 +707,6 @@ def test_a_decision_is_charged_to_the_owner_who_took_it():
     assert clock("acceptance_rate", **story).charged_to == 2
     assert clock("reasons_documented", **story).charged_to == 2
     assert clock("definition_fit", **story).charged_to == 1
-
-
-SALES_SPEED_AND_FOLLOW_THROUGH = {
-    "acceptance",
-    "first_response",
-    "first_touch",
-    "contact_after_acceptance",
-    "attempts",
-    "attempts_before_giving_up",
-}
 
 
 @pytest.mark.parametrize("kind", sorted(CATALOGUE.keys() - {"volume"}))

@@ -1,0 +1,195 @@
+"""Everything that a handoff's page shows: the lead as it was handed over, the why of each clock, the time line. Reads
+only; the handoff comes from `to_show`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import QuerySet
+
+from agreements import terms, wording
+from agreements.calendars import closures_by_calendar
+from agreements.catalogue import FIELDS
+from agreements.terms import Promise, Terms
+from leads import clocks, explanations, qualification, strips, timeline, worklist
+from leads.models import Attempt, Clock, Dispute, Handoff, Hold
+from slaportal.models import User
+
+COPIED = ("source", "campaign", "segment", "score")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One field of the lead: as it stood at the handoff, and what the source says now where that differs."""
+
+    name: str
+    label: str
+    value: Any
+    now: Any
+
+
+@dataclass(frozen=True)
+class Why:
+    """One clock and why it says what it says."""
+
+    clock: Clock
+    about: str
+    sentence: str
+    closed: str
+    rule: str
+    anchor: str
+    strip: strips.Strip | None
+
+
+@dataclass(frozen=True)
+class Promised:
+    """One commitment with its clocks on this handoff, the one that decides first."""
+
+    promise: Promise
+    limit: str
+    hours: str
+    whys: list[Why]
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """A handoff's page. `timed` are the commitments with a time limit, `counted` the others; `ahead` is not yet."""
+
+    facts: list[Fact]
+    timed: list[Promised]
+    counted: list[Promised]
+    events: list[timeline.Event]
+    ahead: list[timeline.Event]
+    earlier: list[Attempt]
+    tries: int
+    owed: worklist.Owed | None
+    held: Hold | None
+    asked: Dispute | None
+    others: list[Handoff]
+
+
+def to_show(handoffs: QuerySet[Handoff]) -> QuerySet[Handoff]:
+    """Handoffs with every fact that the page reads."""
+    return handoffs.select_related(
+        "lead", "version__agreement", "agreement__sales_team", "agreement__marketing_team", "owner", "team"
+    ).prefetch_related(
+        "assignments__owner",
+        "assignments__by",
+        "dispositions__reason",
+        "dispositions__by",
+        "dispositions__voided_by",
+        "outcomes__by",
+        "outcomes__voided_by",
+        "holds__by",
+        "holds__released_by",
+        "disputes__opened_by",
+        "disputes__answered_by",
+        "clocks__commitment",
+        "clocks__charged_to__owner",
+    )
+
+
+def of(handoff: Handoff, user: User, *, now: datetime, zone: ZoneInfo) -> Dossier:
+    """The page of a handoff as `user` sees it at `now`, with times in `zone`."""
+    agreed = terms.of(handoff.version)
+    closures = closures_by_calendar()
+    calendars = agreed.business_times(closures)
+    attempts = timeline.attempts_of([handoff])[handoff.pk]
+    is_late = timeline.lateness(agreed, calendars[agreed.calendar])
+    events = timeline.events_of(handoff, attempts, is_late=is_late, now=now)
+    tries = [one for one in attempts if timeline.is_try(one) and one.at >= handoff.qualified_at and not is_late(one)]
+    spans = [(held.started_at, held.ended_at) for held in handoff.holds.all()]
+    holds = explanations.merged(spans, now=now)
+
+    def why(clock: Clock, promise: Promise) -> Why:
+        run = explanations.run_of(clock, promise, calendars, holds, now=now, zone=zone)
+        sentence, anchor = clocks.RULES[clock.rule]
+        frozen = agreed.calendars.get(promise.calendar)
+        return Why(
+            clock=clock,
+            about=_about(clock, promise, handoff),
+            sentence=explanations.sentence(run, explanations.limit_in_words(promise)) if run else "",
+            closed=explanations.closed_days(frozen, closures.get(frozen["id"], ()), run) if run and frozen else "",
+            rule=sentence,
+            anchor=anchor,
+            strip=strips.draw(run) if run else None,
+        )
+
+    by_code: dict[str, list[Clock]] = {}
+    for clock in sorted(handoff.clocks.all(), key=lambda clock: (not clock.decides, clock.subject)):
+        by_code.setdefault(clock.commitment.code, []).append(clock)
+    promised = [
+        Promised(
+            promise,
+            explanations.limit_in_words(promise) if promise.limit_seconds is not None else "",
+            _hours(promise, agreed),
+            [why(clock, promise) for clock in by_code.get(promise.code, ())],
+        )
+        for promise in agreed.promises
+    ]
+    return Dossier(
+        facts=_facts(handoff),
+        timed=[each for each in promised if each.limit],
+        counted=[each for each in promised if not each.limit],
+        events=[event for event in events if not event.is_ahead],
+        ahead=[event for event in events if event.is_ahead],
+        earlier=[attempt for attempt in attempts if attempt.at < handoff.qualified_at and not attempt.voided_at],
+        tries=len(tries),
+        owed=worklist.next_owed(_owed(handoff, now), len(tries), now=now, zone=zone),
+        held=next((held for held in handoff.holds.all() if held.ended_at is None), None),
+        asked=next((dispute for dispute in handoff.disputes.all() if dispute.answered_at is None), None),
+        others=list(Handoff.objects.visible_to(user).filter(lead=handoff.lead).exclude(pk=handoff.pk)),
+    )
+
+
+def _owed(handoff: Handoff, now: datetime) -> list[Clock]:
+    """The same clocks as `worklist.owed_clocks`, from what is loaded; of an ended handoff those that still run (C7)."""
+    owed = [
+        clock
+        for clock in handoff.clocks.all()
+        if clock.state in (clocks.OPEN, clocks.MISSED)
+        and clock.commitment.kind in worklist.SALES_KINDS
+        and clock.stopped_at is None
+        and clock.due_at is not None
+        and (not handoff.ended_at or (clock.state == clocks.OPEN and clock.due_at > now))
+        and (not clock.subject or (clock.charged_to and clock.charged_to.owner_id == handoff.owner_id))
+    ]
+    return sorted(owed, key=lambda clock: (clock.due_at, clock.pk))
+
+
+def _about(clock: Clock, promise: Promise, handoff: Handoff) -> str:
+    """Which of several clocks of one commitment it is."""
+    if not clock.subject:
+        return ""
+    if promise.kind.code == "dispute_answer":
+        asked: Iterable[Dispute] = handoff.disputes.all()
+        return next((f"“{dispute}”" for dispute in asked if dispute.pk == clock.subject), "")
+    return next((f"while {one.owner} had it" for one in handoff.assignments.all() if one.pk == clock.subject), "")
+
+
+def _hours(promise: Promise, agreed: Terms) -> str:
+    """Which hours count for a limit."""
+    if promise.limit_seconds is None:
+        return ""
+    if promise.calendar is None:
+        return "every hour counts"
+    return f"{promise.calendar}: {wording.hours(agreed.calendars[promise.calendar])}"
+
+
+def _facts(handoff: Handoff) -> list[Fact]:
+    """What is known of the lead. What was copied shows as it stood; the rest as the source says now (rule A1)."""
+    live = vars(handoff.lead)
+    copied = {**handoff.snapshot, **{name: getattr(handoff, name) for name in COPIED}}
+    names = [*FIELDS, *(f"attributes.{name}" for name in sorted(handoff.lead.attributes))]
+    facts = []
+    for name in [*names, *sorted(set(copied) - set(names))]:
+        now = qualification.raw_value(live, name)
+        value = copied.get(name, now)
+        differs = value != now
+        if value not in (None, "") or differs:
+            label = FIELDS.get(name, name.removeprefix("attributes.")).replace("_", " ")
+            facts.append(Fact(name, label[:1].upper() + label[1:], value, (now or "nothing") if differs else None))
+    return facts

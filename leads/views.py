@@ -1,0 +1,311 @@
+"""Doors of the leads: the rep's list, the list of handoffs, one handoff, and a door for each verb."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
+from django_tables2 import RequestConfig
+
+from leads import dossier, filters, forms, routing, tables, timeline, tracking, worklist
+from leads.models import Attempt, Clock, Disposition, Handoff
+from slaportal.refusal import Refused
+
+PAGE = 25
+TABLE_PAGE = 50
+# Facts that a page can take back, and by which address.
+VOIDS = {"attempt": "void_attempt", "disposition": "void_disposition"}
+Verb = Callable[[Handoff, dict[str, Any], datetime], object]
+
+view_handoff = permission_required("leads.view_handoff", raise_exception=True)
+work_handoff = permission_required("leads.work_handoff", raise_exception=True)
+
+
+# --- Lists ---------------------------------------------------------------------------------------------------------
+
+
+@require_safe
+@work_handoff
+def my_leads(request: HttpRequest) -> HttpResponse:
+    """The reader's open handoffs, what is due first at the top."""
+    now, query = timezone.now(), request.GET.get("q", "").strip()
+    mine = worklist.worklist(request.user, now=now)
+    found = filters.search(mine, query) if query else mine
+    page = Paginator(worklist.with_facts(found), PAGE).get_page(request.GET.get("page"))
+    rows = worklist.rows(page.object_list, now=now, zone=timezone.get_current_timezone())
+    context = {"page": page, "rows": rows, "query": query, "summary": worklist.in_words(mine)}
+    return render(request, "leads/my_leads.html", context)
+
+
+@require_safe
+@view_handoff
+def handoffs(request: HttpRequest) -> HttpResponse:
+    """Handoffs, or unmatched leads, as the address asks: also the evidence behind each number of a scorecard."""
+    chosen = filters.HandoffFilter(request.GET, queryset=Handoff.objects.all(), user=request.user)
+    context: dict[str, Any] = {"filter": chosen, "is_valid": chosen.is_valid()}
+    if not chosen.is_valid():
+        return render(request, "leads/handoffs.html", context, status=400)
+    everything = chosen.leads() if chosen.is_about_leads else chosen.qs
+    visible = everything.visible_to(request.user)
+    if chosen.is_about_leads:
+        table = tables.LeadTable(visible)
+    else:
+        deciding = Prefetch("clocks", Clock.objects.deciding(), to_attr="deciding")
+        rows = visible.select_related("lead", "owner").prefetch_related(deciding)
+        table = tables.HandoffTable(rows, has_clock="commitment" in chosen.given)
+    RequestConfig(request, paginate={"per_page": TABLE_PAGE}).configure(table)
+    shown = table.paginator.count
+    sees_all = request.user.has_perm("leads.view_all_handoffs")
+    context |= {"table": table, "shown": shown, "total": shown if sees_all else everything.count()}
+    if {"agreement", "period"} <= chosen.given.keys():
+        place = [chosen.given["agreement"].pk, chosen.given["period"].key]
+        context["scorecard"] = reverse("scorecard", args=place)
+    return render(request, "leads/handoffs.html", context)
+
+
+# --- One handoff ---------------------------------------------------------------------------------------------------
+
+
+@require_safe
+@view_handoff
+def handoff(request: HttpRequest, pk: int) -> HttpResponse:
+    """Everything known of one handoff, why its clocks say what they say, and what the reader can do."""
+    return _page(request, pk)
+
+
+def _find(request: HttpRequest, pk: int) -> Handoff:
+    """The handoff, if the reader may see it; else 404."""
+    return get_object_or_404(dossier.to_show(Handoff.objects.visible_to(request.user)), pk=pk)
+
+
+def _page(request: HttpRequest, pk: int, *, refused: forms.FactForm | None = None, status: int = 200) -> HttpResponse:
+    """The page of a handoff, with a form as it was refused, if one was."""
+    found, user = _find(request, pk), request.user
+    shown = dossier.of(found, user, now=timezone.now(), zone=timezone.get_current_timezone())
+    offered = forms.offered(found, user, is_held=shown.held is not None, is_asked=shown.asked is not None)
+    may_work = forms.may_work(user, found)
+    for event in shown.events:
+        if may_work and event.kind in VOIDS and not event.is_voided and forms.may_void(user, event.fact):
+            event.undo = VOIDS[event.kind]
+    acts = {form.name: form(handoff=found, user=user) for form in offered}
+    if refused is not None:
+        acts[refused.name] = refused
+    context = {
+        "handoff": found,
+        "dossier": shown,
+        "acts": list(acts.values()),
+        "refused": refused,
+        "may_work": may_work,
+    }
+    return render(request, "leads/handoff.html", context, status=status)
+
+
+def _submit(
+    request: HttpRequest,
+    pk: int,
+    form_class: type[forms.FactForm],
+    verb: Verb,
+    done: str,
+    *,
+    allowed: Callable[..., bool] = forms.may_work,
+) -> HttpResponse:
+    """Take a form about a handoff to its verb; what is refused comes back with the sentence and all that was typed."""
+    found = _find(request, pk)
+    if not allowed(request.user, found):
+        raise PermissionDenied
+    form = form_class(request.POST, handoff=found, user=request.user)
+    if form.is_valid():
+        before = _states(found)
+        try:
+            verb(found, form.cleaned_data, timezone.now())
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, f"{done} {_told(found, before)}".strip())
+            return redirect(found)
+    return _page(request, pk, refused=form, status=422)
+
+
+def _states(found: Handoff) -> dict[int, int]:
+    return dict(found.clocks.values_list("pk", "state"))
+
+
+def _told(found: Handoff, before: dict[int, int]) -> str:
+    """What a fact did to the clocks, in words."""
+    words = []
+    for clock in Clock.objects.filter(handoff=found).select_related("commitment"):
+        is_timed = clock.commitment.catalogue.has_limit
+        if not is_timed or before.get(clock.pk) == clock.state:
+            continue
+        if clock.state == Clock.State.MET:
+            words.append(f"{clock.commitment} met after {timeline.spent(clock)}.")
+        elif clock.state == Clock.State.MISSED:
+            words.append(f"{clock.commitment} missed.")
+    return " ".join(words)
+
+
+# --- What sales did ------------------------------------------------------------------------------------------------
+
+
+@require_POST
+@work_handoff
+def no_answer(request: HttpRequest, pk: int) -> HttpResponse:
+    """One click: an outbound call now that nobody answered. Back to where the click was."""
+    found = _find(request, pk)
+    before = _states(found)
+    try:
+        tracking.log_attempts([tracking.NewAttempt(lead=found.lead)], by=request.user, now=timezone.now())
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"{found}: a call without an answer is logged. {_told(found, before)}".strip())
+    back = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
+        return redirect(back)
+    return redirect(found)
+
+
+@require_POST
+def log_attempt(request: HttpRequest, pk: int) -> HttpResponse:
+    """Log a try at contact."""
+
+    def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
+        return tracking.log_attempts([tracking.NewAttempt(lead=found.lead, **given)], by=request.user, now=now)
+
+    return _submit(request, pk, forms.AttemptForm, verb, "Logged.")
+
+
+@require_POST
+def accept(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take the handoff."""
+    return _dispose(request, pk, forms.AcceptForm, "Accepted.")
+
+
+@require_POST
+def recycle(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give the handoff back for later."""
+    return _dispose(request, pk, forms.RecycleForm, "Recycled.")
+
+
+@require_POST
+def reject(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give the handoff back for good."""
+    return _dispose(request, pk, forms.RejectForm, "Rejected.")
+
+
+def _dispose(
+    request: HttpRequest, pk: int, form_class: type[forms.AcceptForm | forms.ReturnForm], done: str
+) -> HttpResponse:
+    def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
+        decision = tracking.Decision(found, form_class.verdict, **given)
+        return tracking.dispose([decision], by=request.user, now=now)
+
+    return _submit(request, pk, form_class, verb, done)
+
+
+@require_POST
+def hold(request: HttpRequest, pk: int) -> HttpResponse:
+    """Stop the time of a handoff."""
+
+    def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
+        return tracking.hold([found], by=request.user, now=now, **given)
+
+    return _submit(request, pk, forms.HoldForm, verb, "On hold: its clocks rest.")
+
+
+@require_POST
+@work_handoff
+def release(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let the time of a handoff run on."""
+    found = _find(request, pk)
+    if tracking.release([found], by=request.user, now=timezone.now()):
+        messages.success(request, "Released: its clocks run again.")
+    return redirect(found)
+
+
+@require_POST
+def record_outcome(request: HttpRequest, pk: int) -> HttpResponse:
+    """Record a meeting, an opportunity, a win or a loss."""
+
+    def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
+        return tracking.record_outcomes([tracking.NewOutcome(found, **given)], by=request.user, now=now)
+
+    return _submit(request, pk, forms.OutcomeForm, verb, "Recorded.")
+
+
+@require_POST
+def open_dispute(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask marketing for data, or protest."""
+
+    def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
+        return tracking.open_dispute(found, by=request.user, now=now, **given)
+
+    return _submit(request, pk, forms.AskForm, verb, "Asked: marketing owes an answer.")
+
+
+@require_POST
+@work_handoff
+def void_attempt(request: HttpRequest, pk: int, fact: int) -> HttpResponse:
+    """Take an attempt of one's own back."""
+    found = _find(request, pk)
+    attempts = timeline.attempts_of([found])[found.pk]
+    return _void(request, found, next((one for one in attempts if one.pk == fact), None), tracking.void_attempt)
+
+
+@require_POST
+@work_handoff
+def void_disposition(request: HttpRequest, pk: int, fact: int) -> HttpResponse:
+    """Take a decision of one's own back."""
+    found = _find(request, pk)
+    dispositions = found.dispositions.all()
+    return _void(request, found, next((one for one in dispositions if one.pk == fact), None), tracking.void_disposition)
+
+
+def _void(
+    request: HttpRequest, found: Handoff, fact: Attempt | Disposition | None, verb: Callable[..., None]
+) -> HttpResponse:
+    if fact is None:
+        raise Http404("This handoff has nothing like that.")
+    if not forms.may_void(request.user, fact):
+        raise PermissionDenied
+    try:
+        verb(fact, by=request.user, reason="undone", now=timezone.now())
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, "Taken back: it stays visible and counts nowhere.")
+    return redirect(found)
+
+
+# --- What others do ------------------------------------------------------------------------------------------------
+
+
+@require_POST
+def answer_dispute(request: HttpRequest, pk: int) -> HttpResponse:
+    """Answer what sales asked."""
+
+    def verb(found: Handoff, given: dict[str, Any], now: datetime) -> None:
+        asked = given.pop("dispute")
+        tracking.answer_dispute(asked, by=request.user, now=now, **given)
+
+    return _submit(request, pk, forms.AnswerForm, verb, "Answered.", allowed=forms.may_answer)
+
+
+@require_POST
+def assign(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give the handoff to another rep of the team."""
+
+    def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
+        return routing.assign([(found, given["owner"])], why=given["why"], by=request.user, now=now)
+
+    return _submit(request, pk, forms.AssignForm, verb, "Assigned.", allowed=forms.may_assign)

@@ -1,0 +1,191 @@
+"""The demo: half a year of two teams, told by calling the same verbs as everybody, each with the `now` of its moment.
+
+It adds people, teams, opening hours and draft terms, and leaves every clock, handoff and scorecard to the verbs. The
+same seed and `now` give the same figures.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, time, timedelta
+from itertools import groupby
+from operator import attrgetter
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+
+from agreements.calendars import BusinessCalendar
+from agreements.models import Agreement
+from leads import intake, routing, timekeeping, tracking
+from leads.models import Dispute, Handoff, Lead, ReasonCode
+from leads.periods import MONTH, Period
+from reports import demo_cast, scorecards
+from reports.demo_cast import Cast
+from reports.demo_leads import MONTHS
+from reports.demo_plot import Arrival, Fact, Plot
+from reports.models import Scorecard
+from slaportal.models import Team, User
+from slaportal.refusal import Refused
+
+ZONE = ZoneInfo("Europe/Berlin")
+MQLS = 50
+# The month from which version 2 is in force: the first quarter is under version 1.
+SECOND_VERSION = 3
+# When people enter what they did during the day.
+EVENING = time(20, tzinfo=ZONE)
+# What is entered together in the evening; everything else is told at its own moment.
+AT_NIGHT = ("attempt", "decision", "outcome")
+
+
+def is_possible() -> bool:
+    """Whether the portal is empty, so that nothing of anybody's is mixed with the demo."""
+    return not any(model.objects.exists() for model in (Agreement, Team, BusinessCalendar, Lead))
+
+
+def is_loaded() -> bool:
+    """Whether the demo's people are here."""
+    return User.objects.filter(email__in=[email for _, email in demo_cast.logins()]).exists()
+
+
+@transaction.atomic
+def tell(
+    *,
+    now: datetime,
+    seed: int = 1,
+    scale: float = 1.0,
+    evenings: Callable[[Sequence[datetime]], Iterable[datetime]] = iter,
+) -> list[Scorecard]:
+    """Tell the six full months before `now` and the running one; returns their scorecards of the first agreement.
+
+    `scale` multiplies the numbers of leads and the volume that is promised. `evenings` may show how far it is.
+    """
+    if not is_possible():
+        raise Refused("The demo needs a portal without agreements, teams, calendars and leads; this one has some.")
+    now = now.astimezone(UTC)
+    months = [Period.current(MONTH, now, ZONE)]
+    while len(months) < len(MONTHS):
+        months.insert(0, months[0].previous)
+    first_day = months[0].first_day
+    drafted = months[0].start(ZONE) - timedelta(days=15, hours=-10)
+
+    cast = demo_cast.appear(now=drafted - timedelta(days=1))
+    calendar = demo_cast.open_office(range(first_day.year - 1, now.year + 2))
+    inbound, office = demo_cast.promise_inbound(
+        cast,
+        calendar,
+        first_day=first_day,
+        second_day=months[SECOND_VERSION].first_day,
+        target=round(MQLS * scale),
+        drafted=drafted,
+    )
+    referrals = demo_cast.promise_referrals(cast, calendar, first_day=first_day, drafted=drafted, now=now)
+    reps = [rep.email for rep in cast.reps]
+    plot = Plot(months=months, zone=ZONE, office=office, reps=reps, now=now, seed=seed, scale=scale)
+    telling = Telling(cast, plot)
+    for evening in evenings(_evenings(plot.arrivals[0].written, now)):
+        telling.until(evening)
+    timekeeping.evaluate_all(now=now, everything=False)
+    cards = [[scorecards.store(agreement, month, now=now) for month in months] for agreement in (inbound, referrals)]
+    return cards[0]
+
+
+def _evenings(first: datetime, now: datetime) -> list[datetime]:
+    """Every evening from the day of `first` on, and `now`."""
+    day, found = first.astimezone(ZONE).date(), []
+    while (evening := datetime.combine(day, EVENING).astimezone(UTC)) < now:
+        found.append(evening)
+        day += timedelta(days=1)
+    return [*found, now]
+
+
+class Telling:
+    """Tells a plot, evening by evening, by calling the verbs."""
+
+    def __init__(self, cast: Cast, plot: Plot) -> None:
+        self.cast = cast
+        self.moments = sorted(
+            [*plot.arrivals, *(fact for fact in plot.facts if fact.what not in AT_NIGHT)], key=attrgetter("written")
+        )
+        self.night = [fact for fact in plot.facts if fact.what in AT_NIGHT]
+        self.people = {user.pk: user for user in (*cast.reps, *cast.leaders, cast.manager, cast.revops)}
+        self.reasons = {reason.code: reason for reason in ReasonCode.objects.all()}
+        self.handoffs: dict[str, Handoff] = {}
+        self.disputes: dict[str, Dispute] = {}
+
+    def until(self, now: datetime) -> None:
+        """Tell everything that was written since the last time."""
+        moments, self.moments = _split(self.moments, now)
+        for written, together in groupby(moments, key=attrgetter("written")):
+            rows = list(together)
+            if arrivals := [row.record for row in rows if isinstance(row, Arrival)]:
+                received = intake.receive_leads(arrivals, now=written)
+                self.handoffs.update({handoff.lead.external_id: handoff for handoff in received.handoffs})
+            for row in rows:
+                if isinstance(row, Fact):
+                    self._single(row)
+        self._evening(now)
+
+    def _single(self, fact: Fact) -> None:
+        handoff, values = self.handoffs[fact.lead], fact.values
+        owner, now = self._owners([fact])[handoff.pk], fact.written
+        marketing, _ = self.cast.leaders
+        match fact.what:
+            case "assignment":
+                rep = self.cast.reps[values["rep"]]
+                why = f"{owner.get_short_name()} is at a customer’s"
+                handoff.refresh_from_db()
+                routing.assign([(handoff, rep)], why=why, by=self.cast.manager, now=now)
+            case "hold":
+                tracking.hold([handoff], reason=values["reason"], by=owner, now=now)
+            case "release":
+                tracking.release([handoff], by=owner, now=now)
+            case "question" | "protest":
+                by = owner if fact.what == "question" else marketing
+                self.disputes[fact.lead] = tracking.open_dispute(handoff, comment=values["comment"], by=by, now=now)
+            case "answer":
+                by = self.cast.manager if values["upheld"] else marketing
+                tracking.answer_dispute(self.disputes[fact.lead], **values, by=by, now=now)
+
+    def _evening(self, now: datetime) -> None:
+        """What was done during the day, entered together: many rows of one kind in one call."""
+        facts, self.night = _split(self.night, now)
+        owners = self._owners(facts)
+        by_kind: dict[str, list[Fact]] = defaultdict(list)
+        for fact in facts:
+            by_kind[fact.what].append(fact)
+        if by_kind["attempt"]:
+            tracking.log_attempts([self._attempt(fact, owners) for fact in by_kind["attempt"]], by=None, now=now)
+        decisions: dict[User, list[tracking.Decision]] = defaultdict(list)
+        for fact in by_kind["decision"]:
+            handoff, reason = self.handoffs[fact.lead], fact.values["reason"]
+            decision = tracking.Decision(handoff, fact.values["verdict"], reason and self.reasons[reason], at=fact.at)
+            decisions[owners[handoff.pk]].append(decision)
+        for owner, made in decisions.items():
+            tracking.dispose(made, by=owner, now=now)
+        outcomes = [
+            tracking.NewOutcome(self.handoffs[fact.lead], at=fact.at, **fact.values) for fact in by_kind["outcome"]
+        ]
+        if outcomes:
+            # Deals are kept in the CRM, which tells them each night.
+            tracking.record_outcomes(outcomes, by=None, now=now, from_system=True)
+
+    def _attempt(self, fact: Fact, owners: dict[int, User]) -> tracking.NewAttempt:
+        """An attempt by the owner; an inbound call names only the person (rule A3)."""
+        handoff, values = self.handoffs[fact.lead], dict(fact.values)
+        if values.pop("by_person", False):
+            who = {"contact_id": handoff.lead.contact_id}
+        else:
+            who = {"lead": handoff.lead}
+        owner = None if values.get("automated") else owners[handoff.pk]
+        return tracking.NewAttempt(**who, at=fact.at, owner=owner, **values)
+
+    def _owners(self, facts: Sequence[Fact]) -> dict[int, User]:
+        """Who owns the handoffs of these facts now."""
+        ids = {self.handoffs[fact.lead].pk for fact in facts}
+        rows = Handoff.objects.filter(pk__in=ids).values_list("pk", "owner")
+        return {pk: self.people[owner] for pk, owner in rows}
+
+
+def _split(rows: list, now: datetime) -> tuple[list, list]:
+    """Rows written by `now`, and those after; rows are in order."""
+    told = sum(row.written <= now for row in rows)
+    return rows[:told], rows[told:]
