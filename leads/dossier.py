@@ -43,6 +43,11 @@ class Why:
     anchor: str
     strip: strips.Strip | None
 
+    @property
+    def rule_name(self) -> str:
+        """The anchor as people read it."""
+        return self.anchor.replace("_", " ")
+
 
 @dataclass(frozen=True)
 class Promised:

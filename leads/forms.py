@@ -45,9 +45,12 @@ class FactForm(forms.Form):
             self.fields["at"].widget.attrs["max"] = f"{local:%Y-%m-%dT%H:%M}"
 
     def clean_at(self) -> datetime | None:
-        """People say minutes: the one in which the handoff began means its beginning, not a moment before it."""
-        at = self.cleaned_data["at"]
-        return max(at, self.handoff.qualified_at) if at and self.handoff.qualified_at - at < MINUTE else at
+        """People say minutes: the one in which the handoff began means its beginning. Before it nothing happened."""
+        at, began = self.cleaned_data["at"], self.handoff.qualified_at
+        if at and began - at >= MINUTE:
+            local = timezone.localtime(began)
+            raise forms.ValidationError(f"{self.handoff} was handed over only on {local:%-d %b %Y, %H:%M}.")
+        return max(at, began) if at else None
 
 
 class AttemptForm(FactForm):

@@ -1,122 +1,117 @@
 """Whole files in: every row is checked first, then all are written in one transaction, or none."""
 
+import gc
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from os import PathLike
 
 from django.db import transaction
 
-from leads import csvfile, intake, timekeeping, tracking
+from leads import csvfile, intake, mapping, timekeeping, tracking
 from leads.csvfile import Refusal
-from leads.mapping import AttemptRecord, LeadRecord, Mapping, Skip
-from leads.models import Handoff, Lead, ReasonCode
+from leads.mapping import Mapping, Skip
+from leads.models import Handoff, Lead, ReasonCode, Verdict
+from leads.records import AttemptRecord, DispositionRecord, LeadRecord, Record
 from slaportal import people
 from slaportal.models import User
 from slaportal.refusal import Refused
 
 CHUNK = 5_000
 
-
-@dataclass
-class ImportResult:
-    """What an import did, or would do."""
-
-    rows: int = 0
-    valid: int = 0
-    written: bool = False
-    refused: list[Refusal] = field(default_factory=list)
-    skipped: Counter = field(default_factory=Counter)
-    notes: Counter = field(default_factory=Counter)
-    counts: Counter = field(default_factory=Counter)
-
-    def as_dict(self) -> dict[str, object]:
-        """For `--json`."""
-        refused = [refusal._asdict() for refusal in self.refused]
-        return {
-            **asdict(self),
-            "refused": refused,
-            **{k: dict(getattr(self, k)) for k in ("skipped", "notes", "counts")},
-        }
+File = str | PathLike[str]
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to import: `dry_run` writes nothing, `skip_invalid` writes the good rows although others were refused."""
+    """How to import: `dry_run` keeps nothing, `skip_invalid` writes the good rows although others were refused."""
 
     dry_run: bool = False
     skip_invalid: bool = False
     progress: Callable[[Iterable], Iterable] = iter
 
 
+@dataclass
+class ImportResult:
+    """What an import did; after a dry run, what it would have done.
+
+    `rows` are those of the file, `valid` those that can be written. A row may be refused for several values.
+    `skipped`, `notes` and `counts` say how often.
+    """
+
+    rows: int = 0
+    valid: int = 0
+    written: bool = False
+    refused: list[Refusal] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, object]:
+        """For `--json`."""
+        refused = [refusal._asdict() for refusal in self.refused]
+        return {**vars(self), "refused": refused, "skipped": dict(self.skipped), "notes": dict(self.notes)}
+
+
 def import_leads(
-    path: str | PathLike[str], how: Mapping, *, now: datetime, by: User | None = None, options: Options = Options()
+    file: File | bytes,
+    map_file: File,
+    *,
+    now: datetime,
+    by: User | None = None,
+    time_zone: str | None = None,
+    options: Options = Options(),
 ) -> ImportResult:
-    """Import leads with the dispositions and outcomes that the file gives them. Importing again changes nothing."""
+    """Import leads with the dispositions and outcomes that the file gives them. Importing again changes nothing.
+
+    `time_zone` overrides the mapping's. Raises `CsvError`, `MappingError` or `Refused`; nothing is written then.
+    """
     reasons = {reason.code: reason for reason in ReasonCode.objects.all()}
-    unknown = sorted(how.reason_codes - reasons.keys())
-    if unknown:
-        raise Refused(
-            f"The mapping names reason codes that do not exist: {', '.join(unknown)}. Add them in the admin, or use "
-            f"one of {', '.join(sorted(reasons))}."
-        )
-
-    def check(record: LeadRecord) -> Iterator[Refusal]:
-        moments = [("received_at", record.received_at)]
-        moments += [("disposition", fact.at) for fact in record.dispositions]
-        moments += [("outcome", fact.at) for fact in record.outcomes]
-        for name, moment in moments:
-            if moment > now:
-                yield Refusal(record.line, name, f"{moment:%Y-%m-%d %H:%M}", "is in the future")
-        for fact in record.dispositions:
-            if fact.reason and not reasons[fact.reason].fits(fact.verdict):
-                yield Refusal(record.line, "reason", fact.reason, f"is no reason for {fact.verdict}")
-
-    def write(records: list[LeadRecord], result: ImportResult) -> None:
-        received = intake.receive_leads(records, by=by, now=now)
-        for name in ("created", "updated", "unchanged", "waiting", "unmatched"):
-            result.counts[name] = getattr(received, name)
-        result.counts["handoffs"] = len(received.handoffs)
-        facts = [record for record in records if record.dispositions or record.outcomes]
-        handoffs = _handoffs_by_lead(facts)
-        decisions, outcomes = [], []
-        for record in facts:
-            known = handoffs.get((record.source_system, record.external_id), [])
-            for fact in record.dispositions:
-                if (handoff := _at(known, fact.at)) is not None:
-                    decisions.append(tracking.Decision(handoff, fact.verdict, reasons.get(fact.reason), fact.at))
-            for fact in record.outcomes:
-                if (handoff := _at(known, fact.at)) is not None:
-                    outcomes.append(tracking.NewOutcome(handoff, fact.kind, fact.at, fact.amount))
-        disposed = tracking.dispose(decisions, by=by, now=now, from_system=True)
-        recorded = tracking.record_outcomes(outcomes, by=by, now=now, from_system=True)
-        result.counts["dispositions"], result.counts["outcomes"] = len(disposed), len(recorded)
-
-    return _import(path, how, "leads", check, write, now=now, options=options)
+    fitting = {code: frozenset(filter(reason.fits, Verdict.values)) for code, reason in reasons.items()}
+    how = mapping.load(map_file, time_zone, now=now, reasons=fitting)
+    with _collector_paused():
+        result, records = _checked(file, how, "leads", options)
+        if result.refused and not options.skip_invalid:
+            return result
+        with _one_transaction(result, options, now=now):
+            received = intake.receive_leads(records, by=by, now=now)
+            for name in ("created", "updated", "unchanged", "waiting", "unmatched"):
+                result.counts[name] = getattr(received, name)
+            result.counts["handoffs"] = len(received.handoffs)
+            decisions, outcomes = _facts(records, reasons, result.notes)
+            disposed = tracking.dispose(decisions, by=by, now=now, from_system=True)
+            recorded = tracking.record_outcomes(outcomes, by=by, now=now, from_system=True)
+            result.counts |= {"dispositions": len(disposed), "outcomes": len(recorded)}
+    return result
 
 
 def import_attempts(
-    path: str | PathLike[str], how: Mapping, *, now: datetime, by: User | None = None, options: Options = Options()
+    file: File | bytes,
+    map_file: File,
+    *,
+    now: datetime,
+    by: User | None = None,
+    time_zone: str | None = None,
+    options: Options = Options(),
 ) -> ImportResult:
-    """Import attempts of a system of record. They name a lead of the same source system, or only the person."""
+    """Import attempts of a system of record; arguments, errors and repetition as in `import_leads`.
 
-    def check(record: AttemptRecord) -> Iterator[Refusal]:
-        if record.at > now:
-            yield Refusal(record.line, "at", f"{record.at:%Y-%m-%d %H:%M}", "is in the future")
-
-    def write(records: list[AttemptRecord], result: ImportResult) -> None:
-        owners = people.find_or_add(record.owner for record in records)
-        leads = _leads(record for record in records if record.lead_external_id)
-        attempts = []
-        for record in records:
-            lead = leads.get((record.source_system, record.lead_external_id))
-            if lead is None and not record.contact_id and not record.email:
-                result.notes[f"names a lead that was never received: {record.lead_external_id}"] += 1
-                continue
-            attempts.append(
+    An attempt names a lead of the same source system, or only the person, whose leads may come later.
+    """
+    how = mapping.load(map_file, time_zone, now=now)
+    with _collector_paused():
+        result, records = _checked(file, how, "attempts", options)
+        leads = _leads([(record.source_system, record.lead_external_id) for record in records])
+        records = _named(records, leads, how.column("lead_external_id"), result)
+        if result.refused and not options.skip_invalid:
+            return result
+        with _one_transaction(result, options, now=now):
+            owners = people.find_or_add(record.owner for record in records)
+            attempts = [
                 tracking.NewAttempt(
-                    lead=lead,
+                    lead=leads.get((record.source_system, record.lead_external_id)),
                     contact_id=record.contact_id,
                     email=record.email,
                     at=record.at,
@@ -128,76 +123,120 @@ def import_attempts(
                     source_system=record.source_system,
                     external_id=record.external_id,
                 )
-            )
-        created = tracking.log_attempts(attempts, by=by, now=now, from_system=True)
-        result.counts["created"], result.counts["unchanged"] = len(created), len(attempts) - len(created)
-
-    return _import(path, how, "attempts", check, write, now=now, options=options)
-
-
-def _import(
-    path: str | PathLike[str],
-    how: Mapping,
-    target: str,
-    check: Callable[..., Iterator[Refusal]],
-    write: Callable[[list, ImportResult], None],
-    *,
-    now: datetime,
-    options: Options,
-) -> ImportResult:
-    """Check the whole file, then write it in one transaction with one evaluation of the clocks at its end."""
-    if how.target != target:
-        raise Refused(f"This mapping is for {how.target}, not for {target}.")
-    result = ImportResult()
-    records = []
-    lines = set()
-    for row in options.progress(how.records(csvfile.read(path))):
-        lines.add(row.line)
-        if isinstance(row, Skip):
-            result.skipped[row.reason] += 1
-            continue
-        problems = [row] if isinstance(row, Refusal) else list(check(row))
-        result.refused += problems
-        if not problems:
-            result.notes.update(getattr(row, "notes", ()))
-            records.append(row)
-    result.rows, result.valid = len(lines), len(records)
-    if options.dry_run or (result.refused and not options.skip_invalid):
-        return result
-    with transaction.atomic(), timekeeping.evaluated_together(now=now):
-        before = User.objects.filter(from_import=True).count()
-        write(records, result)
-        result.counts["people added"] = User.objects.filter(from_import=True).count() - before
-    result.written = True
+                for record in records
+            ]
+            created = tracking.log_attempts(attempts, by=by, now=now, from_system=True)
+            result.counts |= {"created": len(created), "unchanged": len(attempts) - len(created)}
     return result
 
 
-def _leads(records: Iterable[LeadRecord | AttemptRecord]) -> dict[tuple[str, str], Lead]:
-    """Stored leads by source system and external id."""
-    keys: dict[str, list[str]] = {}
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Pause the cyclic garbage collector: it would walk a file's records and rows, which all live on, again and again.
+
+    Measured with 21,593 deals and 91,936 calls: a third of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _checked(file: File | bytes, how: Mapping, target: str, options: Options) -> tuple[ImportResult, list[Record]]:
+    """Read the whole file; the result knows what was skipped and refused."""
+    if how.target != target:
+        raise Refused(f"This mapping is for {how.target}, not for {target}.")
+    result = ImportResult()
+    records, lines = [], set()
+    for row in options.progress(how.records(csvfile.read(file))):
+        lines.add(row.line)
+        if isinstance(row, Skip):
+            result.skipped[row.reason] += 1
+        elif isinstance(row, Refusal):
+            result.refused.append(row)
+        else:
+            records.append(row)
+    result.rows, result.valid = len(lines), len(records)
+    return result, records
+
+
+@contextmanager
+def _one_transaction(result: ImportResult, options: Options, *, now: datetime) -> Iterator[None]:
+    """One transaction with one evaluation of the clocks at its end; a dry run is rolled back."""
+    with transaction.atomic():
+        before = User.objects.filter(from_import=True).count()
+        with timekeeping.evaluated_together(now=now):
+            yield
+        result.counts["people added"] = User.objects.filter(from_import=True).count() - before
+        transaction.set_rollback(options.dry_run)
+    result.written = not options.dry_run
+
+
+def _facts(
+    records: Iterable[LeadRecord], reasons: dict[str, ReasonCode], notes: Counter[str]
+) -> tuple[list[tracking.Decision], list[tracking.NewOutcome]]:
+    """What the records say came of their leads, each on the handoff that had begun by then."""
+    told = [record for record in records if record.dispositions or record.outcomes]
+    handoffs = _handoffs(told)
+    decisions: list[tracking.Decision] = []
+    outcomes: list[tracking.NewOutcome] = []
     for record in records:
-        external_id = getattr(record, "lead_external_id", None) or record.external_id
-        keys.setdefault(record.source_system, []).append(external_id)
-    found: dict[tuple[str, str], Lead] = {}
-    for system, ids in keys.items():
-        for begin in range(0, len(ids), CHUNK):
-            leads = Lead.objects.filter(source_system=system, external_id__in=ids[begin : begin + CHUNK])
-            found.update({(system, lead.external_id): lead for lead in leads})
-    return found
+        notes.update(record.notes)
+    for record in told:
+        known = handoffs.get((record.source_system, record.external_id), ())
+        for fact in (*record.dispositions, *record.outcomes):
+            handoff = next((handoff for handoff in known if handoff.qualified_at <= fact.at), None)
+            if handoff is None:
+                notes["disposition or outcome of a lead that was not handed off by then: left out"] += 1
+            elif isinstance(fact, DispositionRecord):
+                decisions.append(tracking.Decision(handoff, fact.verdict, reasons.get(fact.reason), fact.at))
+            else:
+                outcomes.append(tracking.NewOutcome(handoff, fact.kind, fact.at, fact.amount))
+    return decisions, outcomes
 
 
-def _handoffs_by_lead(records: list[LeadRecord]) -> dict[tuple[str, str], list[Handoff]]:
-    """The handoffs of each record's lead, the first first."""
-    keys = {lead.pk: key for key, lead in _leads(records).items()}
-    found: dict[tuple[str, str], list[Handoff]] = {}
+def _named(
+    records: Iterable[AttemptRecord], leads: dict[tuple[str, str], Lead], column: str, result: ImportResult
+) -> list[AttemptRecord]:
+    """The attempts whose lead or person can be known; the others are refused."""
+    named = []
+    for record in records:
+        if record.contact_id or record.email or (record.source_system, record.lead_external_id) in leads:
+            named.append(record)
+        else:
+            reason = f"is no lead that {record.source_system} has sent; import its leads first"
+            result.refused.append(Refusal(record.line, column, record.lead_external_id, reason))
+    result.refused.sort(key=lambda refusal: refusal.line)
+    result.valid = len(named)
+    return named
+
+
+def _leads(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Lead]:
+    """Stored leads by source system and external id."""
+    ids: dict[str, list[str]] = {}
+    for system, external_id in keys:
+        if external_id:
+            ids.setdefault(system, []).append(external_id)
+    return {
+        (system, lead.external_id): lead
+        for system, external in ids.items()
+        for begin in range(0, len(external), CHUNK)
+        for lead in Lead.objects.filter(source_system=system, external_id__in=external[begin : begin + CHUNK])
+    }
+
+
+def _handoffs(records: Sequence[LeadRecord]) -> dict[tuple[str, str], list[Handoff]]:
+    """The handoffs of the records' leads by source system and external id, the latest first."""
+    keys = {
+        lead.pk: key for key, lead in _leads([(record.source_system, record.external_id) for record in records]).items()
+    }
     ids = list(keys)
+    found: dict[tuple[str, str], list[Handoff]] = {}
     for begin in range(0, len(ids), CHUNK):
-        for handoff in Handoff.objects.filter(lead__in=ids[begin : begin + CHUNK]).order_by("lead_id", "number"):
+        rows = Handoff.objects.filter(lead__in=ids[begin : begin + CHUNK]).order_by("lead_id", "-number")
+        for handoff in rows.only("lead_id", "qualified_at"):
             found.setdefault(keys[handoff.lead_id], []).append(handoff)
     return found
-
-
-def _at(handoffs: list[Handoff], moment: datetime) -> Handoff | None:
-    """The handoff that a fact of that moment belongs to: the latest that had begun."""
-    begun = [handoff for handoff in handoffs if handoff.qualified_at <= moment]
-    return begun[-1] if begun else None

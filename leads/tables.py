@@ -66,9 +66,8 @@ class HandoffTable(tables.Table):
 
     def render_clock_rule(self, record: Handoff) -> SafeString:
         sentence, rule = RULES[record.clock_rule]
-        return format_html(
-            '<span>{} <a href="{}#{}" title="The rule in full">{}</a></span>', sentence, self.numbers, rule, rule
-        )
+        link = '<span>{} <a href="{}#{}" title="The rule in full">{}</a></span>'
+        return format_html(link, sentence, self.numbers, rule, rule.replace("_", " "))
 
 
 class LeadTable(tables.Table):

@@ -36,7 +36,7 @@ EVENING = time(20, tzinfo=ZONE)
 AT_NIGHT = ("attempt", "decision", "outcome")
 
 
-def is_possible() -> bool:
+def is_empty_portal() -> bool:
     """Whether the portal is empty, so that nothing of anybody's is mixed with the demo."""
     return not any(model.objects.exists() for model in (Agreement, Team, BusinessCalendar, Lead))
 
@@ -58,7 +58,7 @@ def tell(
 
     `scale` multiplies the numbers of leads and the volume that is promised. `evenings` may show how far it is.
     """
-    if not is_possible():
+    if not is_empty_portal():
         raise Refused("The demo needs a portal without agreements, teams, calendars and leads; this one has some.")
     now = now.astimezone(UTC)
     months = [Period.current(MONTH, now, ZONE)]
@@ -158,7 +158,8 @@ class Telling:
         for fact in by_kind["decision"]:
             handoff, reason = self.handoffs[fact.lead], fact.values["reason"]
             decision = tracking.Decision(handoff, fact.values["verdict"], reason and self.reasons[reason], at=fact.at)
-            decisions[owners[handoff.pk]].append(decision)
+            # The manager goes through a list that was uploaded; everything else is decided by its owner.
+            decisions[self.cast.manager if fact.values["in_list"] else owners[handoff.pk]].append(decision)
         for owner, made in decisions.items():
             tracking.dispose(made, by=owner, now=now)
         outcomes = [

@@ -13,7 +13,7 @@ from agreements.models import Agreement, Commitment, Criterion, Version
 from slaportal import roles
 from slaportal.models import Party, Team, User
 
-PASSPHRASE = "demo-both-sides-keep-it"
+LOGIN_WORDS = "demo-both-sides-keep-it"
 DOMAIN = "demo.example"
 LEADERS = (roles.MARKETING_LEADER, roles.SALES_LEADER)
 
@@ -77,7 +77,7 @@ SECOND_NOTE = (
     "five attempts in seven days and a weekend rota for the review, and contact within 4 business hours goes to 95 %."
 )
 PARTNER_PROMISES = (
-    {"code": "volume", "kind": "volume", "title": "4 referrals a month", "target": 4},
+    {"code": "volume", "kind": "volume", "title": "3 referrals a month", "target": 3},
     {"code": "response", "kind": "first_response", "title": "First response within 8 business hours", "limit": 8,
      "unit": "business hours", "target": 80, "consequence": "The partner manager calls the partner."},
 )  # fmt: skip
@@ -99,9 +99,12 @@ def appear(*, now: datetime) -> Cast:
     """Add the demo's people and its two teams."""
     marketing = Team.objects.create(name="Marketing DACH", party=Party.MARKETING)
     sales = Team.objects.create(name="Sales DACH", party=Party.SALES)
-    teams = {roles.MARKETING_LEADER: marketing, **dict.fromkeys(LEADERS[1:] + (roles.SALES_MANAGER, roles.REP), sales)}
+    teams = {
+        roles.MARKETING_LEADER: marketing,
+        **dict.fromkeys((roles.SALES_LEADER, roles.SALES_MANAGER, roles.REP), sales),
+    }
     # One slow hash serves all: the passphrase is no secret.
-    password = make_password(PASSPHRASE)
+    password = make_password(LOGIN_WORDS)
     people = User.objects.bulk_create(
         User(email=f"{login}@{DOMAIN}", name=name, title=title, time_zone=zone, team=teams.get(role), password=password,
              date_joined=now, is_staff=role == roles.REVOPS)
@@ -218,7 +221,7 @@ def _negotiate(version: Version, cast: Cast, signers: tuple[User, ...], proposed
     version = signoff.propose(version, by=cast.revops, now=proposed)
     for index, leader in enumerate(signers, 1):
         signoff.sign(
-            version, signer=leader, password=PASSPHRASE, terms_hash=version.terms_hash, name=leader.name,
+            version, signer=leader, password=LOGIN_WORDS, terms_hash=version.terms_hash, name=leader.name,
             title=leader.title, now=proposed + timedelta(days=2 * index, hours=2 * index, minutes=11 * index),
         )  # fmt: skip
 

@@ -17,19 +17,22 @@ from leads.mapping import LeadRecord
 from leads.periods import Period
 
 FIRST_NAMES = (
-    "Ines Tom Marta Jonas Sina Peter Aylin Karla Mehmet Anja Ralf Birgit Oskar Leonie Fabian Yasmin Dirk Helena Milan "
-    "Petra Georg Silke Armin Nadine Kerim Judith Lars Vera Florian Ute Matteo Selma Bernd Carina Ivo Greta"
-).split()
+    "Ines", "Tom", "Marta", "Jonas", "Sina", "Peter", "Aylin", "Karla", "Mehmet", "Anja", "Ralf", "Birgit", "Oskar",
+    "Leonie", "Fabian", "Yasmin", "Dirk", "Helena", "Milan", "Petra", "Georg", "Silke", "Armin", "Nadine", "Kerim",
+    "Judith", "Lars", "Vera", "Florian", "Ute", "Matteo", "Selma", "Bernd", "Carina", "Ivo", "Greta",
+)  # fmt: skip
 LAST_NAMES = (
-    "Albrecht Reuter Lindner Frey Odermatt Vogt Demir Aebischer Kowalski Thalmann Brückner Steinhauser Wimmer Zeller "
-    "Hagedorn Pfister Rosenow Kaltenbach Mertens Jovanović Oberhuber Dornseif Lüthi Sommerfeld Engel Kramer Yıldız "
-    "Hellwig Bachmeier Nussbaum Ritter Schöller Tanner Uhlig Winterberg Zimmerli"
-).split()
+    "Albrecht", "Reuter", "Lindner", "Frey", "Odermatt", "Vogt", "Demir", "Aebischer", "Kowalski", "Thalmann",
+    "Brückner", "Steinhauser", "Wimmer", "Zeller", "Hagedorn", "Pfister", "Rosenow", "Kaltenbach", "Mertens",
+    "Jovanović", "Oberhuber", "Dornseif", "Lüthi", "Sommerfeld", "Engel", "Kramer", "Yıldız", "Hellwig", "Bachmeier",
+    "Nussbaum", "Ritter", "Schöller", "Tanner", "Uhlig", "Winterberg", "Zimmerli",
+)  # fmt: skip
 BRANDS = (
-    "Nordhaus Kesselring Brennwald Lindhof Auental Weserwerk Falkenried Tannbach Sternau Elbmark Rotacker Hagental "
-    "Moorkamp Silbergrund Ostermoor Buchfeld Wiesental Grauhof Erlenbrück Kronsee Steinmark Waldau Birkenfels "
-    "Hohenried Marschau Quellhof Rosenberg Tiefenbrunn Ahornau Lerchenfeld"
-).split()
+    "Nordhaus", "Kesselring", "Brennwald", "Lindhof", "Auental", "Weserwerk", "Falkenried", "Tannbach", "Sternau",
+    "Elbmark", "Rotacker", "Hagental", "Moorkamp", "Silbergrund", "Ostermoor", "Buchfeld", "Wiesental", "Grauhof",
+    "Erlenbrück", "Kronsee", "Steinmark", "Waldau", "Birkenfels", "Hohenried", "Marschau", "Quellhof", "Rosenberg",
+    "Tiefenbrunn", "Ahornau", "Lerchenfeld",
+)  # fmt: skip
 TRADES = {
     "Logistics": ("Logistik", "Spedition"),
     "Manufacturing": ("Maschinenbau", "Werkzeuge"),
@@ -42,18 +45,18 @@ TITLES = {
     "C-suite": ("CEO", "COO", "CFO", "CTO", "CIO"),
     "Manager": ("Team Lead Purchasing", "IT Manager", "Marketing Manager"),
 }
-WEBINAR, EVENT, PARTNER = "Webinar", "Event list", "Partner"
+WEBINAR, EVENT, SYNDICATED, PARTNER = "Webinar", "Event list", "Content download", "Partner"
 CAMPAIGNS = {
     "Inbound demo": "Website",
-    "Content download": "Planning guide",
+    SYNDICATED: "Planning guide",
     "Paid social": "Customer stories",
     WEBINAR: "Planning live",
     EVENT: "Trade fair",
     PARTNER: "Partner portal",
 }
-ALONE = {"Inbound demo": 45, "Content download": 25, "Paid social": 25, WEBINAR: 5}
+ALONE = {"Inbound demo": 50, SYNDICATED: 20, "Paid social": 25, WEBINAR: 5}
 # Lists that are uploaded at once, once a month: source, share of the month's leads, weekday, hour and minute.
-UPLOADS = ((WEBINAR, 0.14, 3, (12, 5)), (EVENT, 0.10, 1, (9, 40)))
+UPLOADS = ((WEBINAR, 0.20, 3, (12, 5)), (EVENT, 0.14, 1, (9, 40)), (SYNDICATED, 0.10, 0, (8, 30)))
 # When single leads come: by local hour from 7 o'clock on, and on days when the office is closed.
 HOURS = (2, 5, 9, 11, 11, 8, 7, 9, 10, 9, 7, 4, 3, 3, 2)
 CLOSED_DAY = 0.3
@@ -93,7 +96,7 @@ MONTHS = (
     Month(60, 1, 0.12, 0.03, 0.03, 0.1, 0, 0.02, 0.02, 0),
 )
 # Besides them, each month: never delivered, outside every scope, not yet qualified, referred by partners.
-UNUSABLE, UNMATCHED, WAITING, REFERRED = 3, 4, 3, 5
+UNUSABLE, UNMATCHED, WAITING, REFERRED = 3, 4, 3, 4
 
 
 @dataclass
@@ -128,14 +131,17 @@ class Leads:
 
         Of the leads that come by `now` so many as `spared` are left out, because others stand for them.
         """
-        fresh = [self.visit(at, source, upload=upload) for at, source, upload in self.moments(period, plan.qualified)]
+        fresh = [
+            self.visit(at, source, upload=upload)
+            for at, source, upload in self.moments(period, self._scaled(plan.qualified))
+        ]
         come = [visit for visit in fresh if visit.at <= now]
         spare = self.random.sample(come, min(spared, len(come)))
         fresh = [visit for visit in fresh if visit not in spare]
         for visit in self.some(fresh, 0.05):
             visit.marks.add("waits first")
-        below = [self._below(at, source) for at, source, _ in self.moments(period, plan.below)]
-        unusable = [self.visit(at, source) for at, source, _ in self.moments(period, UNUSABLE)]
+        below = [self._below(at, source) for at, source, _ in self.moments(period, self._scaled(plan.below))]
+        unusable = [self.visit(at, source) for at, source, _ in self.moments(period, self._scaled(UNUSABLE))]
         for index, visit in enumerate(unusable):
             visit.fate = UNDELIVERED[index % len(UNDELIVERED)]
             earlier = [other for other in fresh if other.at < visit.at]
@@ -151,21 +157,21 @@ class Leads:
 
     def beside(self, period: Period) -> list[LeadRecord]:
         """Leads of a month that begin no handoff: a list from a fair abroad, and some in scope but too small."""
-        ((at, _, _),) = self.moments(period, 0)
+        ((at, _, _),) = self.moments(period, 1)
         abroad = [
             self.record(at, EVENT, country=self.random.choice(("NL", "FR", "PL", "US")))
-            for _ in range(max(1, round(UNMATCHED * self.scale)))
+            for _ in range(self._scaled(UNMATCHED))
         ]
         small = [
             self.record(at, source, company_size=self.random.randrange(8, 48), score=self.random.randrange(15, 45))
-            for at, source, _ in self.moments(period, WAITING)
+            for at, source, _ in self.moments(period, self._scaled(WAITING))
         ]
         return [*abroad, *small]
 
     def referrals(self, period: Period) -> list[Visit]:
         """Leads that partners send in a month."""
         fates = (MEETING, MEETING, MEETING, "not_interested")
-        moments = self.moments(period, REFERRED)
+        moments = self.moments(period, self._scaled(REFERRED))
         return [replace(self.visit(at, PARTNER), fate=fates[index % 4]) for index, (at, _, _) in enumerate(moments)]
 
     def visit(self, at: datetime, source: str, *, upload: bool = False, **overrides: object) -> Visit:
@@ -203,8 +209,8 @@ class Leads:
         )
 
     def moments(self, period: Period, number: int) -> list[tuple[datetime, str, bool]]:
-        """When so many leads (times `scale`) come in a month, from which source, and whether with an uploaded list."""
-        left = max(1, round(number * self.scale))
+        """When so many leads come in a month, from which source, and whether with an uploaded list."""
+        left = number
         days = list(period.days())
         weights = [1 if self._is_open(day) else CLOSED_DAY for day in days]
         found = []
@@ -263,6 +269,7 @@ class Leads:
             "slow routing": self.some([visit for visit in visits if not visit.upload], plan.slow_routing),
             "question": self.some(worked, 0.06),
             "slow answer": self.some(visits, plan.slow_answer),
+            "protest": self.some([visit for visit in visits if visit.fate == "not_target"], 0.25),
             "hold": self.some([visit for visit in visits if visit.fate == MEETING], 0.06),
             "new owner": self.some(worked, 0.04),
             "calls in": self.some(worked, 0.08),
@@ -272,6 +279,9 @@ class Leads:
                 visit.marks.add(mark)
         for visit in chosen["incomplete"]:
             visit.record = replace(visit.record, **{self.random.choice(("phone", "title")): ""})
+
+    def _scaled(self, number: int) -> int:
+        return max(1, round(number * self.scale))
 
     def _waits(self, at: datetime) -> bool:
         """Whether nobody is in the office soon enough to review within a day."""

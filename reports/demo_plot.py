@@ -18,11 +18,13 @@ from agreements.business_time import BusinessTime
 from leads.mapping import LeadRecord
 from leads.models import Verdict
 from leads.periods import Period
-from reports.demo_leads import AT_REVIEW, MEETING, MONTHS, PARTNER, Leads, Month, Visit
+from reports.demo_leads import AT_REVIEW, MEETING, MONTHS, PARTNER, SYNDICATED, Leads, Visit
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 WORKING_DAY = 7.75 * HOUR
 AWAKE = range(9, 20)
+# A machine confirms what came through a form.
+ANSWERED_BY_MAIL = ("Inbound demo", SYNDICATED)
 
 QUESTIONS = (
     ("The phone number does not work. Is there another one?", "The direct line stands in the record now."),
@@ -101,7 +103,7 @@ class Plot:
             unknown = replace(visit.record, received_at=early, engaged_at=early, title="", seniority="")
             self._receive(unknown, early + 3 * MINUTE)
         self._receive(visit.record, routed)
-        if visit.record.source in ("Inbound demo", "Content download"):
+        if visit.record.source in ANSWERED_BY_MAIL:
             self._attempt(visit, visit.at + MINUTE, "email", "sent", written=routed, automated=True)
         if "new owner" in visit.marks:
             self._fact(visit, "assignment", self._later(routed, 3, 15), rep=self.random.randrange(len(self.reps)))
@@ -110,9 +112,9 @@ class Plot:
             called = self._later(routed, 20, 120)
             self._attempt(visit, called, "call", "connected", direction="inbound", by_person=True)
         if visit.fate in AT_REVIEW:
-            self._decide(visit, reviewed)
+            self._decide(visit, reviewed, in_list=visit.upload)
             return
-        self._fact(visit, "decision", reviewed, verdict=Verdict.ACCEPTED, reason=None)
+        self._fact(visit, "decision", reviewed, verdict=Verdict.ACCEPTED, reason=None, in_list=visit.upload)
         if "question" in visit.marks:
             self._ask(visit, self._later(reviewed, 5, 60), "question", self.random.choice(QUESTIONS))
         contacted = self._contact(visit, reviewed)
@@ -186,14 +188,15 @@ class Plot:
             closed = self._later_days(offered, 10, 45)
             self._fact(visit, "outcome", closed, kind=ends, amount=amount if ends == "won" else None)
 
-    def _decide(self, visit: Visit, at: datetime) -> None:
+    def _decide(self, visit: Visit, at: datetime, *, in_list: bool = False) -> None:
         """Give the lead back for the reason that is its fate; some come back later, some are argued about."""
         goes_on = visit.fate in ("no_answer", "bad_timing")
         verdict = Verdict.RECYCLED if goes_on else Verdict.REJECTED
-        self._fact(visit, "decision", at, verdict=verdict, reason=None if "no reason" in visit.marks else visit.fate)
+        reason = None if "no reason" in visit.marks else visit.fate
+        self._fact(visit, "decision", at, verdict=verdict, reason=reason, in_list=in_list)
         if goes_on:
             self._come_back(visit, at)
-        if visit.fate == "not_target" and self.random.random() < 0.25:
+        if "protest" in visit.marks:
             self._ask(visit, self._later_days(at, 0.5, 2), "protest", PROTEST)
 
     def _come_back(self, visit: Visit, ended: datetime) -> None:
@@ -214,7 +217,7 @@ class Plot:
         self._fact(visit, "answer", self._later_days(at, *days), answer=answer, upheld=what == "protest")
 
     def _attempts(self, visit: Visit, first: datetime, until: datetime, number: int) -> datetime:
-        """So many attempts without an answer, spread over the open hours from `first` to `until`; the last one's time."""
+        """So many attempts without an answer, spread over the open hours up to `until`; when the last one was."""
         room = self.office.elapsed(first, until)
         at = first
         for index in range(number):
@@ -250,7 +253,7 @@ class Plot:
         self._receive(visit.record, at + 2 * MINUTE)
         if accepted is None:
             return at
-        self._fact(visit, "decision", accepted, verdict=Verdict.ACCEPTED, reason=None)
+        self._fact(visit, "decision", accepted, verdict=Verdict.ACCEPTED, reason=None, in_list=False)
         if kind == "chase":
             self._attempts(visit, self._ago(10 * HOUR), self._ago(HOUR), 2)
         elif kind == "hold":

@@ -206,6 +206,6 @@ def _groups(tallies: Mapping[tuple, Tally], promise: Promise, minimum: int) -> l
         is_share = promise.kind.measure != Measure.COUNT
         verdict = tally.share(promise.target) if is_share else {"attainment": None, "kept": None}
         rows.append(
-            {"value": label, "id": key, **tally.counts(), **verdict, "too_few": is_share and tally.judged < minimum}
+            {"value": label, "id": key, **tally.counts(), **verdict, "too_few": is_share and 0 < tally.judged < minimum}
         )
     return rows

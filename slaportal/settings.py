@@ -5,6 +5,7 @@ from pathlib import Path
 import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.management.utils import get_random_secret_key
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -202,6 +203,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "Set-up and terms",
     "SITE_SYMBOL": "handshake",
     "SITE_URL": reverse_lazy("home"),
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("icon.svg")}],
     # The violet of the portal's pages; slaportal/assets/portal.css has the same.
     "COLORS": {
         "primary": {

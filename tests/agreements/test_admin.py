@@ -85,8 +85,8 @@ def test_revops_adds_a_calendar_with_a_special_day_and_reads_what_a_business_day
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
-        ("tuesday", "09:00-08:00", "the window 09:00–08:00 must end after it begins."),
-        ("tuesday", "09:00-12:00, 11:00-14:00", "the windows 09:00–12:00 and 11:00–14:00 overlap."),
+        ("tuesday", "09:00-08:00", "09:00–08:00 must end after it begins."),
+        ("tuesday", "09:00-12:00, 11:00-14:00", "09:00–12:00 and 11:00–14:00 overlap."),
         ("tuesday", "nine to five", "“nine to five” is not a window of two times between 00:00 and 24:00."),
         ("country", "XX", "No public holidays are known for “XX”; write a code such as DE or US."),
         ("region", "ZZ", "DE has no region “ZZ”, only BB, BE,"),
@@ -96,7 +96,7 @@ def test_revops_adds_a_calendar_with_a_special_day_and_reads_what_a_business_day
 def test_a_bad_calendar_is_refused_at_the_field_with_a_sentence(desk, field, value, sentence):
     response = add_calendar(desk, **{field: value})
     assert list(errors(response)) == [field]
-    assert errors(response)[field][0].startswith(sentence)
+    assert sentence in errors(response)[field][0]
     assert not BusinessCalendar.objects.exists()
 
 
@@ -285,7 +285,7 @@ def test_an_edit_reaches_the_commitment_and_its_criteria(desk, draft):
 
 def test_new_commitments_come_last_and_blank_rows_say_nothing(desk, blank):
     save(desk, blank, row(blank, "volume", target=50), row(blank, "completeness", target=90))
-    untouched = {"title": "", "kind": "", "calendar": blank.calendar_id, "covers": ""}
+    untouched = {"title": "", "kind": "", "calendar": blank.calendar_id, "covers": "", "position": 0}
     response = save(desk, blank, untouched, row(blank, "definition_fit", target=80), untouched)
     assert response.status_code == 302
     assert [row.kind for row in blank.commitments.all()] == ["volume", "completeness", "definition_fit"]
@@ -451,11 +451,11 @@ def fill(marketing, sales, office, rita, numbers):
         make_calendar(name=f"Calendar {number}")
 
 
-@pytest.mark.parametrize(("page", "most"), [(AGREEMENTS, 12), (VERSIONS, 14), (CALENDARS, 8)])
+@pytest.mark.parametrize(("place", "most"), [(AGREEMENTS, 12), (VERSIONS, 14), (CALENDARS, 8)])
 def test_lists_ask_as_often_for_thirty_rows_as_for_three(
-    desk, marketing, sales, office, rita, django_assert_max_num_queries, page, most
+    desk, marketing, sales, office, rita, django_assert_max_num_queries, place, most
 ):
-    url = reverse(f"{page}_changelist")
+    url = reverse(f"{place}_changelist")
     fill(marketing, sales, office, rita, range(3))
     with django_assert_max_num_queries(most):
         desk.get(url)

@@ -70,7 +70,7 @@ def test_the_table_shows_counts_verdicts_and_values(history):
     ]
     assert cells["marketing: volume"][2:] == ["0", "0", "0", "0", "0", "%", "50", "no", "–", "–", "0"]
     assert cells["source Webinar"][2:] == ["2", "1", "0", "1", "too", "few"]
-    assert cells["source unassigned"][2:] == ["0", "1", "0", "0", "too", "few"]
+    assert cells["source none"][2:] == ["0", "1", "0", "0", "too", "few"]
     assert lines[-1] == "Outcomes: meetings 0 · opportunities 1 · won 0 · lost 0 · pipeline 1,500"
 
 

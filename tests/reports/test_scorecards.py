@@ -302,15 +302,18 @@ def test_by_rep_counts_for_the_one_charged_and_namesakes_stay_apart(version, res
     ]
 
 
-@pytest.mark.parametrize(("judged", "too_few"), [(4, True), (5, False)])
-def test_a_group_with_fewer_verdicts_than_the_agreed_minimum_says_too_few(version, response, judged, too_few):
+@pytest.mark.parametrize(
+    ("judged", "attainment", "too_few"), [(0, None, False), (1, 1.0, True), (4, 1.0, True), (5, 1.0, False)]
+)
+def test_a_group_with_fewer_verdicts_than_the_agreed_minimum_says_too_few_and_one_without_any_no_data(
+    version, response, judged, attainment, too_few
+):
     for number in range(judged + 3):
         make_clock(make_handoff(version), response, MET if number < judged else EXCLUDED)
 
     (group,) = row_of(march(version.agreement), response)["by"]["source"]
 
-    assert group["too_few"] is too_few
-    assert group["attainment"] == 1.0
+    assert (group["attainment"], group["too_few"]) == (attainment, too_few)
 
 
 def test_handoffs_without_a_source_are_a_group_of_their_own_and_stand_last(version, response):

@@ -27,13 +27,15 @@ class Command(BaseCommand):
         parser.add_argument("--force", action="store_true", help="also where DEBUG is off; the passphrase is known")
 
     def handle(self, *, seed: int, now: str | None, if_empty: bool, force: bool, **options: Any) -> None:
-        if if_empty and not demo.is_possible():
+        if if_empty and not demo.is_empty_portal():
             self.stdout.write("The portal is not empty, so no demo was added.")
             if demo.is_loaded():
                 self._show_logins()
             return
         if not settings.DEBUG and not force:
-            raise CommandError("The demo's people have a passphrase that anybody can read. Use --force if that is meant.")
+            raise CommandError(
+                "The demo's people have a passphrase that anybody can read. Use --force if that is meant."
+            )
         try:
             cards = demo.tell(now=_moment(now), seed=seed, evenings=_bar)
         except Refused as problem:
@@ -42,7 +44,7 @@ class Command(BaseCommand):
         self._show_logins()
 
     def _show_logins(self) -> None:
-        self.stdout.write(f"Demo logins, all with the passphrase {demo_cast.PASSPHRASE}")
+        self.stdout.write(f"Demo logins, all with the passphrase {demo_cast.LOGIN_WORDS}")
         for role, email in demo_cast.logins():
             self.stdout.write(f"  {role:<17} {email}")
 

@@ -65,7 +65,7 @@ def table(data: dict[str, Any]) -> list[str]:
         title = f"{row['title']} (version {row['version']})" if len(data["versions"]) > 1 else row["title"]
         rows.append((f"{row['party']}: {title}", *_counts(row), *_verdict(row)))
         for dimension, groups in row["by"].items():
-            rows += [(f"  {dimension} {group['value'] or 'unassigned'}", *_counts(group)) for group in groups]
+            rows += [(f"  {dimension} {group['value'] or 'none'}", *_counts(group)) for group in groups]
     counts = " · ".join(f"{name} {value:,.10g}" for name, value in data["outcomes"].items())
     return [
         f"{data['agreement']} · {data['period']['label']} · version {versions}",
@@ -78,7 +78,10 @@ def table(data: dict[str, Any]) -> list[str]:
 
 
 def _counts(row: dict[str, Any]) -> tuple[str, ...]:
-    attained = "too few" if row.get("too_few") else percent(row["attainment"], row.get("target"))
+    is_known = row["attainment"] is not None
+    attained = (
+        "too few" if row.get("too_few") else percent(row["attainment"], row.get("target")) if is_known else NOTHING
+    )
     return (*(str(row[name]) for name in ("met", "missed", "open", "excluded")), attained)
 
 
