@@ -1,16 +1,19 @@
 """What was promised: agreements, their numbered versions with commitments and criteria, signatures."""
 
-from datetime import date, datetime, timedelta
+import re
+from datetime import date, datetime
+from math import isfinite
 from typing import Self
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import F, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils import timezone
 
+from agreements.business_time import END_YEAR
 from agreements.calendars import BusinessCalendar, Closure, SpecialDay  # noqa: F401 (Django finds the tables here)
 from agreements.catalogue import CATALOGUE, FIELDS, KIND_CHOICES, Kind, Measure, Operator, Start, Unit
 from slaportal.models import Party, Team, User, validate_time_zone
@@ -71,6 +74,10 @@ class Agreement(models.Model):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+
+# Business time reaches no further, and older days than a lead can have are slips of the pen.
+YEARS = range(1970, END_YEAR)
 
 
 class VersionQuerySet(models.QuerySet):
@@ -163,7 +170,8 @@ class Version(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="Sales' speed and follow-through count for the first so many handoffs of a month; blank: no cap (N7).",
+        help_text="Sales' speed and follow-through count for the first so many handoffs of a month; "
+        "blank: no cap (N7).",
     )
     minimum_group = models.PositiveSmallIntegerField(
         "least group size", default=5, help_text="Smaller groups of a break-down read “too few” (N3)."
@@ -212,6 +220,11 @@ class Version(models.Model):
                 name="version_agreed_has_dates",
                 violation_error_message="An agreed version says when it was agreed and from when it is in force.",
             ),
+            models.CheckConstraint(
+                condition=Q(ends_at__isnull=True) | Q(effective_from__isnull=True) | Q(ends_at__gt=F("effective_from")),
+                name="version_ends_after_it_begins",
+                violation_error_message="A version ends after it begins.",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -222,6 +235,11 @@ class Version(models.Model):
 
     def clean(self) -> None:
         super().clean()
+        days = {"wanted_from": self.wanted_from, "ends_on": self.ends_on}
+        outside = [name for name, day in days.items() if day and day.year not in YEARS]
+        if outside:
+            said = f"Choose a day of the years {YEARS[0]} to {YEARS[-1]}."
+            raise ValidationError(dict.fromkeys(outside, said))
         if self.wanted_from and self.ends_on and self.ends_on < self.wanted_from:
             raise ValidationError({"ends_on": "The agreement would end before it begins."})
 
@@ -238,11 +256,6 @@ class Version(models.Model):
     def asked_start(self) -> datetime | None:
         """The asked-for first moment: local midnight of `wanted_from` (rule A6)."""
         return local_midnight(self.wanted_from, self.agreement.zone) if self.wanted_from else None
-
-    @property
-    def asked_end(self) -> datetime | None:
-        """The moment after the last local day (rule A6)."""
-        return local_midnight(self.ends_on + timedelta(days=1), self.agreement.zone) if self.ends_on else None
 
 
 def local_midnight(day: date, zone: ZoneInfo) -> datetime:
@@ -328,13 +341,13 @@ class Commitment(models.Model):
         if kind is None:
             return
         problems = {}
-        if self.limit and self.unit and self.limit > LONGEST_LIMIT[self.unit.split()[-1]]:
+        if self.limit and self.unit in Unit and self.limit > LONGEST_LIMIT[self.unit.split()[-1]]:
             problems["limit"] = "A limit of more than two years promises nothing. Choose a shorter one."
         if kind.has_limit and self.limit is None:
             problems["limit"] = f"{kind.label} needs a time limit."
         if not kind.has_limit and self.limit is not None:
             problems["limit"] = f"{kind.label} has no time limit; leave it blank."
-        if self.start and kind.starts and self.start not in kind.starts:
+        if self.start in Start and kind.starts and self.start not in kind.starts:
             problems["start"] = f"{kind.label} cannot start {Start(self.start).label}."
         if kind.needs_attempts and not self.attempts:
             problems["attempts"] = f"{kind.label} needs a number of attempts."
@@ -342,6 +355,9 @@ class Commitment(models.Model):
             problems["target"] = "A share is at most 100 percent."
         if problems:
             raise ValidationError(problems)
+
+
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
 def validate_field(name: str) -> None:
@@ -383,13 +399,17 @@ class Criterion(models.Model):
         if self.operator in (Operator.EMPTY, Operator.FILLED):
             if self.value.strip():
                 raise ValidationError({"value": f"“{Operator(self.operator).label}” takes no value."})
-        elif not self.value.strip():
+        elif not self.values:
             raise ValidationError({"value": "Give the value to compare with."})
-        elif self.operator in (Operator.AT_LEAST, Operator.AT_MOST):
-            try:
-                float(self.value)
-            except ValueError:
-                raise ValidationError({"value": f"“{self.value}” is not a number."}) from None
+        elif self.operator in (Operator.AT_LEAST, Operator.AT_MOST) and not NUMBER.fullmatch(self.value.strip()):
+            raise ValidationError({"value": f"“{self.value}” is not a number."})
+
+    @property
+    def values(self) -> list[str]:
+        """The texts to compare with: one, several for *one of* and *none of*, none for *is empty*."""
+        several = self.operator in (Operator.ONE_OF, Operator.NONE_OF)
+        given = self.value.split(";") if several else [self.value]
+        return [text.strip() for text in given if text.strip()]
 
 
 class Signature(models.Model):

@@ -4,7 +4,8 @@ Content freezes at the proposal. Each side signs once, nobody signs twice, and t
 agrees the version in the same transaction.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max
@@ -19,6 +20,7 @@ from agreements.models import (
     Signature,
     Status,
     Version,
+    local_midnight,
 )
 from slaportal import roles
 from slaportal.models import Party, User
@@ -59,17 +61,22 @@ def side_of(user: User, held: set[str], agreement: Agreement) -> Party | None:
 
 def meaning(version: Version, party: Party) -> str:
     """What a signature says, in the words that are kept with it."""
-    start = version.asked_start
-    when = f"from {start.astimezone(version.agreement.zone):%-d %B %Y}" if start else "from the second signature"
+    agreed = terms.of(version)
+    if agreed.effective_from is None:
+        when = "from the second signature"
+    else:
+        when = f"from {_day(agreed.effective_from, ZoneInfo(agreed.time_zone))}"
+        if version.agreement.versions.agreed().exclude(pk=version.pk).exists():
+            when += ", or from the second signature if that is later"
     return (
-        f"I have read version {version.number} of “{version.agreement}” and commit {party.label.lower()} to it {when}."
+        f"I have read version {agreed.version} of “{agreed.agreement}” and commit {party.label.lower()} to it {when}."
     )
 
 
 @transaction.atomic
 def new_draft(agreement: Agreement, *, by: User | None, now: datetime, **fields: object) -> Version:
     """A first or blank draft of an agreement, with the next free number."""
-    agreement = Agreement.objects.select_for_update().get(pk=agreement.pk)
+    agreement = _lock(agreement.pk)
     number = (agreement.versions.aggregate(last=Max("number"))["last"] or 0) + 1
     version = Version.objects.create(agreement=agreement, number=number, created_by=by, created_at=now, **fields)
     _record(version, "drafted", by=by, at=now)
@@ -101,8 +108,8 @@ def propose(version: Version, *, by: User, now: datetime) -> Version:
         raise SignoffError("A version without a commitment promises nothing. Add at least one.")
     if version.commitments.count() > MOST_COMMITMENTS:
         raise SignoffError(f"Nobody keeps more than {MOST_COMMITMENTS} promises. Start with the few that matter.")
-    _refuse_bad_start(version, now)
     version.terms, version.terms_hash = terms.freeze(version, now=now)
+    _span(version, now=now)
     version.status, version.proposed_by, version.proposed_at = Status.PROPOSED, by, now
     version.save(update_fields=["terms", "terms_hash", "status", "proposed_by", "proposed_at"])
     _record(version, "proposed", by=by, at=now, detail=f"terms {version.terms_hash}")
@@ -130,7 +137,7 @@ def sign(
                     "Only the leaders of this agreement’s marketing and sales teams sign, each for the own side."
                 )
             done = version.signatures.filter(party=party, signer=signer).first()
-            if done:
+            if done and version.status in (Status.PROPOSED, Status.AGREED):
                 return done
             if version.status != Status.PROPOSED:
                 raise SignoffError(f"{_is(version)}; only a proposed one can be signed.")
@@ -161,6 +168,8 @@ def decline(version: Version, *, by: User, reason: str, now: datetime) -> Versio
     party = signing_party(by, version.agreement)
     if party is None:
         raise SignoffError("Only the leaders of this agreement’s marketing and sales teams can decline.")
+    if version.status != Status.PROPOSED:
+        raise SignoffError(f"{_is(version)}; only a proposed one can be declined.")
     return _end(version, Status.DECLINED, by=by, reason=reason, now=now, detail=f"for {party.label.lower()}: ")
 
 
@@ -168,13 +177,12 @@ def decline(version: Version, *, by: User, reason: str, now: datetime) -> Versio
 def withdraw(version: Version, *, by: User, reason: str, now: datetime) -> Version:
     """RevOps takes back a draft or a proposal that nobody needs any more."""
     version = _locked(version)
+    if version.status not in (Status.DRAFT, Status.PROPOSED):
+        raise SignoffError(f"{_is(version)}; only a draft or a proposed one can be withdrawn.")
     return _end(version, Status.WITHDRAWN, by=by, reason=reason, now=now)
 
 
 def _end(version: Version, status: Status, *, by: User, reason: str, now: datetime, detail: str = "") -> Version:
-    open_states = [Status.PROPOSED] if status == Status.DECLINED else [Status.DRAFT, Status.PROPOSED]
-    if version.status not in open_states:
-        raise SignoffError(f"{_is(version)} already.")
     if not reason.strip():
         raise SignoffError("Say why, so that the next version can do better.")
     version.status = status
@@ -184,40 +192,49 @@ def _end(version: Version, status: Status, *, by: User, reason: str, now: dateti
 
 
 def _agree(version: Version, *, now: datetime) -> None:
-    """Both have signed: fix from when the version is in force (rule A2)."""
-    last = version.agreement.versions.agreed().last()
-    start = version.asked_start or now
-    if last is not None:
-        start = max(start, now)
-        if last.effective_from >= start:
-            raise SignoffError(
-                f"Version {last.number} takes effect on {last.effective_from:%Y-%m-%d %H:%M} UTC; "
-                "a later version must begin after it. Withdraw this one and propose a later start."
-            )
+    """Both have signed: fix from when the version is in force."""
+    start, end = _span(version, now=now)
     version.status, version.agreed_at = Status.AGREED, now
-    version.effective_from, version.ends_at = start, version.asked_end
+    version.effective_from, version.ends_at = start, end
     version.save(update_fields=["status", "agreed_at", "effective_from", "ends_at"])
-    _record(version, "agreed", by=None, at=now, detail=f"in force from {start.isoformat()}")
+    _record(version, "agreed", by=None, at=now, detail=f"in force from {_day(start, version.agreement.zone)}")
 
 
-def _refuse_bad_start(version: Version, now: datetime) -> None:
-    """Refuse early what `_agree` would refuse late: a start before the version that is agreed already."""
+def _span(version: Version, *, now: datetime) -> tuple[datetime, datetime | None]:
+    """From when and until when its frozen terms are in force if both have signed at `now`; refuses what A2 forbids."""
+    agreed = terms.of(version)
+    zone = ZoneInfo(agreed.time_zone)
+    start = agreed.effective_from or now
+    end = local_midnight(agreed.ends_on + timedelta(days=1), zone) if agreed.ends_on else None
     last = version.agreement.versions.agreed().last()
-    asked = version.asked_start
-    if last and asked and asked <= last.effective_from:
-        raise SignoffError(
-            f"Version {last.number} takes effect on {last.effective_from:%Y-%m-%d}; choose a later first day."
-        )
-    if version.asked_end and version.asked_end <= max(now, asked or now):
+    if last is not None:
+        if start <= last.effective_from:
+            raise SignoffError(
+                f"Version {last.number} takes effect on {_day(last.effective_from, zone)}; a later version must begin "
+                "after it. Choose a later first day."
+            )
+        start = max(start, now)
+    if end and end <= start:
         raise SignoffError("The agreement would end before it begins; choose a later last day.")
+    return start, end
+
+
+def _day(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%-d %B %Y}"
 
 
 def _is(version: Version) -> str:
-    return f"Version {version.number} is {version.get_status_display().lower()}"
+    return f"Version {version.number} is {'a draft' if version.is_draft else version.get_status_display().lower()}"
+
+
+def _lock(agreement_id: int) -> Agreement:
+    """The agreement, locked until the transaction ends: no two of its versions take a step at the same time."""
+    return Agreement.objects.select_for_update(no_key=True).get(pk=agreement_id)
 
 
 def _locked(version: Version) -> Version:
     """The version as it stands in the database now, locked until the transaction ends."""
+    _lock(version.agreement_id)
     return Version.objects.select_for_update(of=("self",)).select_related("agreement").get(pk=version.pk)
 
 

@@ -201,13 +201,7 @@ def _number(value: Any) -> str | None:
 
 
 def _criterion(row: Criterion) -> dict[str, Any]:
-    several = row.operator in (Operator.ONE_OF, Operator.NONE_OF)
-    values = row.value.split(";") if several else [row.value]
-    return {
-        "field": row.field,
-        "operator": row.operator,
-        "values": [value.strip() for value in values if value.strip()],
-    }
+    return {"field": row.field, "operator": row.operator, "values": row.values}
 
 
 def _criteria(rows: list[Mapping[str, Any]]) -> tuple[Test, ...]:

@@ -16,8 +16,8 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from leads.intake import RECEIVED_FIELDS, match_again, receive_leads
-from leads.mapping import LeadRecord
 from leads.models import Attempt, Handoff, Lead, ReasonCode
+from leads.records import LeadRecord
 from slaportal.admin import CheapCountPaginator, PortalAdmin, ReadOnlyAdmin
 
 # What a reason means; numbers rest on it from the first disposition on.

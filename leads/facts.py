@@ -168,10 +168,12 @@ def _coded(column: str, values: Sequence[str]) -> str:
 def month_ranks(handoffs: np.ndarray, agreement_id: int, zone: ZoneInfo) -> np.ndarray:
     """Each handoff's place in its local month by (`qualified_at`, id), 1 for the first (rule N7)."""
     months = month_starts(handoffs["qualified_at"].min(), handoffs["qualified_at"].max(), zone)
+    adapt = connection.ops.adapt_datetimefield_value
+    first, end = (adapt(month.astype(datetime).replace(tzinfo=UTC)) for month in (months[0], months[-1]))
     everyone = columns(
         "SELECT id, qualified_at FROM leads_handoff "
         "WHERE agreement_id = %s AND qualified_at >= %s AND qualified_at < %s",
-        [agreement_id, *(instant.astype(datetime).replace(tzinfo=UTC) for instant in (months[0], months[-1]))],
+        [agreement_id, first, end],
         np.dtype([("id", "i8"), ("qualified_at", "M8[us]")]),
     )
     everyone = everyone[np.lexsort((everyone["id"], everyone["qualified_at"]))]

@@ -31,6 +31,13 @@ class When(forms.DateTimeField):
         super().__init__(**{"label": "When", "required": False, "widget": widget, **kwargs})
 
 
+class DisputeField(forms.ModelChoiceField):
+    """Disputes in full, because they are about to be answered."""
+
+    def label_from_instance(self, dispute: Dispute) -> str:
+        return dispute.comment
+
+
 class FactForm(forms.Form):
     """A form about one handoff. `name` is also the name of its address; `label` and `icon` stand on its button."""
 
@@ -137,7 +144,7 @@ class AnswerForm(FactForm):
     """Marketing's answer to what was asked."""
 
     name, label, icon = "answer_dispute", "Answer", "quick_phrases"
-    dispute = forms.ModelChoiceField(Dispute.objects.none(), label="What was asked", empty_label=None)
+    dispute = DisputeField(Dispute.objects.none(), label="What was asked", empty_label=None, widget=forms.RadioSelect)
     answer = forms.CharField(widget=forms.Textarea({"rows": 3}))
     upheld = forms.TypedChoiceField(
         choices=[("no", "No: the decision stands"), ("yes", "Yes: it counts as accepted")],
@@ -149,7 +156,8 @@ class AnswerForm(FactForm):
 
     def __init__(self, data: object = None, *, handoff: Handoff, user: User) -> None:
         super().__init__(data, handoff=handoff, user=user)
-        self.fields["dispute"].queryset = handoff.disputes.filter(answered_at=None)
+        self.fields["dispute"].queryset = asked = handoff.disputes.filter(answered_at=None)
+        self.fields["dispute"].initial = asked.first()
 
 
 class AssignForm(FactForm):

@@ -9,6 +9,7 @@ from datetime import datetime
 from os import PathLike
 
 from django.db import transaction
+from django.db.models import F
 
 from leads import csvfile, intake, mapping, timekeeping, tracking
 from leads.csvfile import Refusal
@@ -80,7 +81,7 @@ def import_leads(
             for name in ("created", "updated", "unchanged", "waiting", "unmatched"):
                 result.counts[name] = getattr(received, name)
             result.counts["handoffs"] = len(received.handoffs)
-            decisions, outcomes = _facts(records, reasons, result.notes)
+            decisions, outcomes = _facts(records, how.source_system, reasons, result.notes)
             disposed = tracking.dispose(decisions, by=by, now=now, from_system=True)
             recorded = tracking.record_outcomes(outcomes, by=by, now=now, from_system=True)
             result.counts |= {"dispositions": len(disposed), "outcomes": len(recorded)}
@@ -103,15 +104,15 @@ def import_attempts(
     how = mapping.load(map_file, time_zone, now=now)
     with _collector_paused():
         result, records = _checked(file, how, "attempts", options)
-        leads = _leads([(record.source_system, record.lead_external_id) for record in records])
-        records = _named(records, leads, how.column("lead_external_id"), result)
+        leads = _leads(how.source_system, [record.lead_external_id for record in records if record.lead_external_id])
+        records = _named(records, leads, how, result)
         if result.refused and not options.skip_invalid:
             return result
         with _one_transaction(result, options, now=now):
             owners = people.find_or_add(record.owner for record in records)
             attempts = [
                 tracking.NewAttempt(
-                    lead=leads.get((record.source_system, record.lead_external_id)),
+                    lead=leads.get(record.lead_external_id),
                     contact_id=record.contact_id,
                     email=record.email,
                     at=record.at,
@@ -159,6 +160,7 @@ def _checked(file: File | bytes, how: Mapping, target: str, options: Options) ->
             result.refused.append(row)
         else:
             records.append(row)
+            result.notes.update(getattr(row, "notes", ()))
     result.rows, result.valid = len(lines), len(records)
     return result, records
 
@@ -171,24 +173,23 @@ def _one_transaction(result: ImportResult, options: Options, *, now: datetime) -
         with timekeeping.evaluated_together(now=now):
             yield
         result.counts["people added"] = User.objects.filter(from_import=True).count() - before
-        transaction.set_rollback(options.dry_run)
+        if options.dry_run:
+            transaction.set_rollback(True)
     result.written = not options.dry_run
 
 
 def _facts(
-    records: Iterable[LeadRecord], reasons: dict[str, ReasonCode], notes: Counter[str]
+    records: Iterable[LeadRecord], source_system: str, reasons: dict[str, ReasonCode], notes: Counter[str]
 ) -> tuple[list[tracking.Decision], list[tracking.NewOutcome]]:
-    """What the records say came of their leads, each on the handoff that had begun by then."""
-    told = [record for record in records if record.dispositions or record.outcomes]
-    handoffs = _handoffs(told)
+    """What the records say came of their leads, each on the latest handoff that had begun by then."""
+    told = {record.external_id: (*record.dispositions, *record.outcomes) for record in records}
+    handoffs = _handoffs(source_system, [external_id for external_id, happened in told.items() if happened])
     decisions: list[tracking.Decision] = []
     outcomes: list[tracking.NewOutcome] = []
-    for record in records:
-        notes.update(record.notes)
-    for record in told:
-        known = handoffs.get((record.source_system, record.external_id), ())
-        for fact in (*record.dispositions, *record.outcomes):
-            handoff = next((handoff for handoff in known if handoff.qualified_at <= fact.at), None)
+    for external_id, happened in told.items():
+        begun = handoffs.get(external_id, ())
+        for fact in happened:
+            handoff = next((handoff for handoff in begun if handoff.qualified_at <= fact.at), None)
             if handoff is None:
                 notes["disposition or outcome of a lead that was not handed off by then: left out"] += 1
             elif isinstance(fact, DispositionRecord):
@@ -199,44 +200,38 @@ def _facts(
 
 
 def _named(
-    records: Iterable[AttemptRecord], leads: dict[tuple[str, str], Lead], column: str, result: ImportResult
+    records: Iterable[AttemptRecord], leads: dict[str, Lead], how: Mapping, result: ImportResult
 ) -> list[AttemptRecord]:
     """The attempts whose lead or person can be known; the others are refused."""
     named = []
     for record in records:
-        if record.contact_id or record.email or (record.source_system, record.lead_external_id) in leads:
+        if record.contact_id or record.email or record.lead_external_id in leads:
             named.append(record)
         else:
-            reason = f"is no lead that {record.source_system} has sent; import its leads first"
+            reason = f"is no lead that {how.source_system} has sent; import its leads first"
+            column = how.column("lead_external_id")
             result.refused.append(Refusal(record.line, column, record.lead_external_id, reason))
     result.refused.sort(key=lambda refusal: refusal.line)
     result.valid = len(named)
     return named
 
 
-def _leads(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Lead]:
-    """Stored leads by source system and external id."""
-    ids: dict[str, list[str]] = {}
-    for system, external_id in keys:
-        if external_id:
-            ids.setdefault(system, []).append(external_id)
+def _leads(source_system: str, external_ids: Sequence[str]) -> dict[str, Lead]:
+    """Stored leads by external id."""
+    leads = Lead.objects.filter(source_system=source_system)
     return {
-        (system, lead.external_id): lead
-        for system, external in ids.items()
-        for begin in range(0, len(external), CHUNK)
-        for lead in Lead.objects.filter(source_system=system, external_id__in=external[begin : begin + CHUNK])
+        lead.external_id: lead
+        for begin in range(0, len(external_ids), CHUNK)
+        for lead in leads.filter(external_id__in=external_ids[begin : begin + CHUNK])
     }
 
 
-def _handoffs(records: Sequence[LeadRecord]) -> dict[tuple[str, str], list[Handoff]]:
-    """The handoffs of the records' leads by source system and external id, the latest first."""
-    keys = {
-        lead.pk: key for key, lead in _leads([(record.source_system, record.external_id) for record in records]).items()
-    }
-    ids = list(keys)
-    found: dict[tuple[str, str], list[Handoff]] = {}
-    for begin in range(0, len(ids), CHUNK):
-        rows = Handoff.objects.filter(lead__in=ids[begin : begin + CHUNK]).order_by("lead_id", "-number")
-        for handoff in rows.only("lead_id", "qualified_at"):
-            found.setdefault(keys[handoff.lead_id], []).append(handoff)
+def _handoffs(source_system: str, external_ids: Sequence[str]) -> dict[str, list[Handoff]]:
+    """The handoffs of leads by the leads' external ids, the latest first."""
+    found: dict[str, list[Handoff]] = {}
+    handoffs = Handoff.objects.filter(lead__source_system=source_system).annotate(external_id=F("lead__external_id"))
+    for begin in range(0, len(external_ids), CHUNK):
+        rows = handoffs.filter(lead__external_id__in=external_ids[begin : begin + CHUNK]).order_by("-number")
+        for handoff in rows.only("qualified_at"):
+            found.setdefault(handoff.external_id, []).append(handoff)
     return found

@@ -1,18 +1,17 @@
 """How leads come in: received, matched to an agreement, qualified, handed off, routed, and their clocks started."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
-import numpy as np
 from django.db import transaction
 from django.db.models import QuerySet
 
 from agreements import terms
-from agreements.models import Version
+from agreements.models import Agreement, Version
 from agreements.terms import Terms
-from leads import facts, qualification, timekeeping
+from leads import qualification, timekeeping
 from leads.models import Assignment, Handoff, Lead
 from leads.records import LeadRecord
 from leads.routing import Rota
@@ -40,7 +39,11 @@ RECEIVED_FIELDS = (
     "engaged_at",
     "handed_over",
 )
+# Who the person is: attempts that name no lead are found by them (rule A3).
+PERSON_FIELDS = frozenset({"contact_id", "email"})
 CHUNK = 5_000
+# More than any month has, in any time zone.
+MONTH_AT_MOST = timedelta(days=32)
 # Older dates are mistakes of the source, such as 0001-01-01 for none.
 EARLIEST_YEAR = 1970
 
@@ -62,7 +65,7 @@ class Coverage:
 
     def __init__(self) -> None:
         self.agreements: dict[int, list[tuple[Version, Terms]]] = {}
-        agreed = Version.objects.agreed().select_related("agreement", "agreement__sales_team")
+        agreed = Version.objects.agreed().select_related("agreement")
         for version in agreed.order_by("agreement__priority", "agreement_id", "effective_from"):
             self.agreements.setdefault(version.agreement_id, []).append((version, terms.of(version)))
 
@@ -77,6 +80,14 @@ class Coverage:
             if (version.ends_at is None or at < version.ends_at) and qualification.covers(agreed, values):
                 return version, agreed
         return None
+
+    def capped(self) -> set[int]:
+        """Ids of the agreements of which a version caps a month (rule N7)."""
+        return {
+            agreement_id
+            for agreement_id, versions in self.agreements.items()
+            if any(agreed.monthly_cap is not None for _, agreed in versions)
+        }
 
 
 def receive_leads(records: Sequence[LeadRecord], *, now: datetime, by: User | None = None) -> Received:
@@ -96,16 +107,20 @@ def receive_leads(records: Sequence[LeadRecord], *, now: datetime, by: User | No
     latest = {(record.source_system, record.external_id): record for record in records}
     with transaction.atomic():
         owners = people.find_or_add(record.owner for record in latest.values())
-        candidates = []
+        candidates, mended = [], []
         for stored in _store(list(latest.values())):
-            lead, record = stored.lead, stored.record
             result.created += stored.is_new
-            result.updated += stored.is_changed
-            result.unchanged += not stored.is_new and not stored.is_changed
+            result.updated += bool(stored.changed)
+            result.unchanged += not stored.is_new and not stored.changed
             moment = _moment_to_test(stored, now)
             if moment is not None:
-                candidates.append((lead, moment, owners.get(record.owner)))
+                record = stored.record
+                candidates.append(Candidate(stored.lead, moment, record.received_at, owners.get(record.owner)))
+            if stored.changed & PERSON_FIELDS:
+                mended.append(stored.lead.pk)
         _begin(candidates, result, by=by, now=now)
+        # Of a person who is known better now, other attempts count.
+        timekeeping.evaluate_handoffs((handoff.pk for handoff in _handoffs(mended)), now=now)
     return result
 
 
@@ -113,8 +128,8 @@ def receive_leads(records: Sequence[LeadRecord], *, now: datetime, by: User | No
 def match_again(leads: QuerySet[Lead], *, by: User | None, now: datetime) -> int:
     """Ask again which version covers leads that none covered when they came; returns how many handoffs began (A2)."""
     result = Received()
-    found = leads.filter(state=Lead.State.UNMATCHED).select_for_update()
-    _begin([(lead, lead.received_at, None) for lead in found], result, by=by, now=now)
+    found = leads.filter(state=Lead.State.UNMATCHED).select_for_update(no_key=True)
+    _begin([Candidate(lead, lead.received_at, lead.received_at) for lead in found], result, by=by, now=now)
     return len(result.handoffs)
 
 
@@ -125,7 +140,17 @@ class Stored:
     lead: Lead
     record: LeadRecord
     is_new: bool
-    is_changed: bool
+    changed: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A lead that may have qualified at `moment`; when its source sent it, and whom it named as its owner."""
+
+    lead: Lead
+    moment: datetime
+    received_at: datetime
+    owner: User | None = None
 
 
 def _moment_to_test(stored: Stored, now: datetime) -> datetime | None:
@@ -138,44 +163,43 @@ def _moment_to_test(stored: Stored, now: datetime) -> datetime | None:
     anew = received_at > lead.received_at
     if stored.is_new or (anew and lead.state != Lead.State.UNMATCHED):
         return received_at
-    return now if stored.is_changed and lead.state == Lead.State.WAITING else None
+    return now if stored.changed and lead.state == Lead.State.WAITING else None
 
 
 def _store(records: list[LeadRecord]) -> list[Stored]:
     """Insert leads and update those that the source now describes differently."""
     out = []
-    for begin in range(0, len(records), CHUNK):
-        chunk = records[begin : begin + CHUNK]
-        known = _by_key(chunk)
-        fresh = [record for record in chunk if (record.source_system, record.external_id) not in known]
-        # Of two workers that receive one lead at once the second finds it stored and goes on from there.
-        Lead.objects.bulk_create([_new(record) for record in fresh], ignore_conflicts=True)
-        leads = {**known, **_by_key(fresh)}
-        changed = []
-        for record in chunk:
-            key = (record.source_system, record.external_id)
-            lead, is_new = leads[key], key not in known
-            is_changed = not is_new and _update(lead, record)
-            if is_changed:
-                changed.append(lead)
-            out.append(Stored(lead, record, is_new, is_changed))
-        Lead.objects.bulk_update(changed, RECEIVED_FIELDS, batch_size=500)
+    for chunk in _chunks(records):
+        told = {(record.source_system, record.external_id): _told(record) for record in chunk}
+        known = _stored(told)
+        # Of two workers that receive one lead at once the second finds it stored and goes on from there; both insert
+        # in the same order, so that neither waits for the other in turn.
+        fresh = sorted(told.keys() - known.keys())
+        Lead.objects.bulk_create([told[key] for key in fresh], ignore_conflicts=True)
+        leads = known | _stored(fresh)
+        rows = []
+        for record, (key, described) in zip(chunk, told.items(), strict=True):
+            changed = _update(leads[key], described)
+            rows.append(Stored(leads[key], record, key not in known and not changed, changed))
+        Lead.objects.bulk_update([row.lead for row in rows if row.changed], RECEIVED_FIELDS, batch_size=500)
+        out += rows
     return out
 
 
-def _by_key(records: list[LeadRecord]) -> dict[tuple[str, str], Lead]:
-    """The stored leads of these records, locked."""
+def _stored(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Lead]:
+    """The stored leads of these source systems and external ids, locked."""
     ids: dict[str, list[str]] = {}
-    for record in records:
-        ids.setdefault(record.source_system, []).append(record.external_id)
+    for system, external_id in keys:
+        ids.setdefault(system, []).append(external_id)
     return {
         (system, lead.external_id): lead
         for system, external in ids.items()
-        for lead in Lead.objects.select_for_update().filter(source_system=system, external_id__in=external)
+        for lead in Lead.objects.select_for_update(no_key=True).filter(source_system=system, external_id__in=external)
     }
 
 
-def _new(record: LeadRecord) -> Lead:
+def _told(record: LeadRecord) -> Lead:
+    """The lead as its source describes it."""
     fields = {name: getattr(record, name) for name in RECEIVED_FIELDS}
     fields["email"] = record.email.lower()
     return Lead(
@@ -183,51 +207,53 @@ def _new(record: LeadRecord) -> Lead:
     )
 
 
-def _update(lead: Lead, record: LeadRecord) -> bool:
-    """Take over what the source says now; True when anything differs."""
-    fresh = _new(record)
-    differing = [name for name in RECEIVED_FIELDS if getattr(lead, name) != getattr(fresh, name)]
+def _update(lead: Lead, told: Lead) -> frozenset[str]:
+    """Take over what the source says now; the names of the fields that differed."""
+    differing = frozenset(name for name in RECEIVED_FIELDS if getattr(lead, name) != getattr(told, name))
     for name in differing:
-        setattr(lead, name, getattr(fresh, name))
-    return bool(differing)
+        setattr(lead, name, getattr(told, name))
+    return differing
 
 
-def _begin(
-    candidates: list[tuple[Lead, datetime, User | None]], result: Received, *, by: User | None, now: datetime
-) -> None:
+def _begin(candidates: Sequence[Candidate], result: Received, *, by: User | None, now: datetime) -> None:
     """Begin a handoff for each lead that qualifies at its moment, route it and start its clocks."""
     coverage = Coverage()
-    last = _last_handoffs([lead.pk for lead, _, _ in candidates if lead.state == Lead.State.HANDED_OFF])
+    last = {handoff.lead_id: handoff for handoff in _handoffs([candidate.lead.pk for candidate in candidates])}
     begun: list[tuple[Handoff, User | None]] = []
     states: dict[Lead.State, list[int]] = {state: [] for state in Lead.State}
-    for lead, moment, owner in candidates:
-        previous = last.get(lead.pk)
+    anew = []
+    for candidate in candidates:
+        lead, moment, previous = candidate.lead, candidate.moment, last.get(candidate.lead.pk)
         if previous and not (previous.stage == Handoff.Stage.RECYCLED and moment > previous.ended_at):
             continue
         covering = coverage.find(lead, moment)
         handoff = _qualify(lead, *covering, moment, previous.number + 1 if previous else 1) if covering else None
         if handoff:
-            begun.append((handoff, owner))
-        if not previous:
-            waiting = Lead.State.HANDED_OFF if handoff else Lead.State.WAITING
-            states[waiting if covering else Lead.State.UNMATCHED].append(lead.pk)
+            begun.append((handoff, candidate.owner))
+        state = Lead.State.HANDED_OFF if handoff else Lead.State.WAITING
+        states[state if covering else Lead.State.UNMATCHED].append(lead.pk)
+        if candidate.received_at > lead.received_at:
+            lead.received_at = candidate.received_at
+            anew.append(lead)
     result.waiting += len(states[Lead.State.WAITING])
     result.unmatched += len(states[Lead.State.UNMATCHED])
     for state, ids in states.items():
-        for begin in range(0, len(ids), CHUNK):
-            Lead.objects.filter(pk__in=ids[begin : begin + CHUNK]).update(state=state)
+        for chunk in _chunks(ids):
+            Lead.objects.filter(pk__in=chunk).update(state=state)
+    Lead.objects.bulk_update(anew, ["received_at"], batch_size=500)
+    capped = coverage.capped() & {handoff.agreement_id for handoff, _ in begun}
+    # Of two workers that fill one month's cap at once the second has to see what the first began.
+    list(Agreement.objects.select_for_update(no_key=True).filter(pk__in=capped).order_by("pk"))
     result.handoffs = Handoff.objects.bulk_create([handoff for handoff, _ in begun])
     _route(begun, by=by, now=now)
-    timekeeping.evaluate_handoffs(_with_later_in_month(result.handoffs), now=now)
+    touched = {handoff.pk for handoff in result.handoffs} | _pushed_back(result.handoffs, capped)
+    timekeeping.evaluate_handoffs(touched, now=now)
 
 
-def _last_handoffs(lead_ids: list[int]) -> dict[int, Handoff]:
-    """Each lead's latest handoff."""
-    found: dict[int, Handoff] = {}
-    for begin in range(0, len(lead_ids), CHUNK):
-        handoffs = Handoff.objects.filter(lead__in=lead_ids[begin : begin + CHUNK]).order_by("lead_id", "number")
-        found.update({handoff.lead_id: handoff for handoff in handoffs})
-    return found
+def _handoffs(lead_ids: list[int]) -> Iterator[Handoff]:
+    """The handoffs of these leads, of each lead in their order."""
+    for chunk in _chunks(lead_ids):
+        yield from Handoff.objects.filter(lead__in=chunk).order_by("lead_id", "number")
 
 
 def _qualify(lead: Lead, version: Version, agreed: Terms, at: datetime, number: int) -> Handoff | None:
@@ -269,25 +295,30 @@ def _route(begun: list[tuple[Handoff, User | None]], *, by: User | None, now: da
             if chosen is None:
                 continue
             at, (owner, why) = now, chosen
-        team = owner.team or handoff.agreement.sales_team
-        assignments.append(Assignment(handoff=handoff, owner=owner, team=team, at=at, by=by, why=why))
+        team_id = owner.team_id or handoff.agreement.sales_team_id
+        assignments.append(Assignment(handoff=handoff, owner=owner, team_id=team_id, at=at, by=by, why=why))
     Assignment.objects.bulk_create(assignments)
 
 
-def _with_later_in_month(handoffs: list[Handoff]) -> set[int]:
-    """The new handoffs, and where terms cap a month those that they push back in it (rule N7)."""
-    ids = {handoff.pk for handoff in handoffs}
-    capped: dict[int, list[Handoff]] = {}
+def _pushed_back(handoffs: Sequence[Handoff], capped: set[int]) -> set[int]:
+    """Those that came after new handoffs of these agreements, in a month that their terms cap (rule N7)."""
+    moments: dict[int, list[datetime]] = {}
     for handoff in handoffs:
-        if terms.of(handoff.version).monthly_cap is not None:
-            capped.setdefault(handoff.agreement_id, []).append(handoff)
-    for group in capped.values():
-        moments = [np.datetime64(handoff.qualified_at.replace(tzinfo=None), "us") for handoff in group]
-        end = facts.month_starts(min(moments), max(moments), group[0].agreement.zone)[-1]
+        if handoff.agreement_id in capped:
+            moments.setdefault(handoff.agreement_id, []).append(handoff.qualified_at)
+    ids: set[int] = set()
+    for agreement_id, found in moments.items():
         later = Handoff.objects.filter(
-            agreement=group[0].agreement_id,
-            qualified_at__gte=min(handoff.qualified_at for handoff in group),
-            qualified_at__lt=end.astype(datetime).replace(tzinfo=UTC),
+            agreement=agreement_id,
+            version__monthly_cap__isnull=False,
+            qualified_at__gte=min(found),
+            qualified_at__lt=max(found) + MONTH_AT_MOST,
         )
         ids.update(later.values_list("pk", flat=True))
     return ids
+
+
+def _chunks(items: Sequence) -> Iterator[Sequence]:
+    """A few thousand at a time: a statement takes no more."""
+    for begin in range(0, len(items), CHUNK):
+        yield items[begin : begin + CHUNK]

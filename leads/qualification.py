@@ -4,6 +4,7 @@ Text compares trimmed and without case; a missing value meets only *is empty* (r
 """
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from agreements.catalogue import FIELDS, Operator
@@ -70,10 +71,12 @@ def scope_bits(terms: Terms, values: Mapping[str, Any]) -> int:
 
 
 def _number(text: str) -> float | None:
+    """A number as people write it; `inf`, `nan` and `1_000` are words."""
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
         return None
+    return found if isfinite(found) and "_" not in text else None
 
 
 def _same(value: str, wanted: str) -> bool:

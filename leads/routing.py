@@ -19,7 +19,7 @@ class Rota:
 
     def __init__(self, agreement: Agreement, *, now: datetime):
         today = now.astimezone(agreement.zone).date()
-        members = User.objects.available(on=today).filter(team=agreement.sales_team, groups__name=roles.REP)
+        members = User.objects.available(on=today).filter(team=agreement.sales_team_id, groups__name=roles.REP)
         counted = members.annotate(load=Count("handoffs", filter=Q(handoffs__ended_at=None))).order_by("pk")
         self.loads = {user: user.load for user in counted}
 

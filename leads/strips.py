@@ -19,6 +19,7 @@ MARGIN = 0.15
 # Of more windows than these nobody sees the gaps.
 MOST_WINDOWS = 60
 WINDOWS_TOLD = 4
+DAY, MOMENT = timedelta(days=1), timedelta(microseconds=1)
 LABEL_EVERY, LABEL_UNTIL = 20.0, 82.0
 COUNTED = {clocks.MET: "counted-met", clocks.OPEN: "counted-open", clocks.EXCLUDED: "counted-excluded"}
 
@@ -69,9 +70,12 @@ def draw(run: Run) -> Strip | None:
     first, last = min(at for _, _, at in marks), max(at for _, _, at in marks)
     low, high = _ends(run, first, last)
     windows = run.calendar.windows(low, high)
-    drawn = windows if len(windows) <= MOST_WINDOWS else [(low, high)]
+    drawn = windows
+    if len(windows) > MOST_WINDOWS:
+        drawn = [(windows[0][0], windows[-1][1])]
     scale = _Scale(low, high, drawn)
-    pieces = [scale.piece("open", window, f"open {_span(run, window)}") for window in drawn]
+    titles = [_open_hours(run, window) for window in windows] if drawn is windows else [f"{len(windows)} open windows"]
+    pieces = [scale.piece("open", window, title) for window, title in zip(drawn, titles, strict=True)]
     until = run.stopped_at or run.now
     pieces += _counted(run, scale, drawn, min(until, high))
     pieces += [
@@ -172,11 +176,18 @@ def _labels(run: Run, scale: _Scale, windows: Iterable[Span]) -> list[Label]:
 
 
 def _in_words(run: Run, windows: list[Span], marks: Iterable[tuple[str, str, datetime]]) -> str:
-    opened = ", ".join(_span(run, window) for window in windows[:WINDOWS_TOLD])
+    opened = ", ".join(_open_hours(run, window) for window in windows[:WINDOWS_TOLD])
     more = f" and {len(windows) - WINDOWS_TOLD} more" if len(windows) > WINDOWS_TOLD else ""
     told = "; ".join(f"{word.lower()} {run.moment(at)}" for _, word, at in marks)
     held = "".join(f"; on hold {_span(run, hold)}" for hold in run.holds)
-    return f"Business time: open {opened or 'never'}{more}; {told}{held}."
+    return f"Business time: {opened or 'closed all along'}{more}; {told}{held}."
+
+
+def _open_hours(run: Run, window: Span) -> str:
+    """The whole window of which the strip may show only a part: “open Mon 9:00–17:30”."""
+    begin = run.calendar.windows(window[0] - DAY, window[0] + MOMENT)[-1][0]
+    end = run.calendar.windows(window[1] - MOMENT, window[1] + DAY)[0][1]
+    return "open around the clock" if end - begin > DAY else f"open {_span(run, (begin, end))}"
 
 
 def _span(run: Run, span: Span) -> str:

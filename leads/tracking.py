@@ -201,11 +201,11 @@ def _refuse_decision(decision: Decision, handoff: Handoff, at: datetime, now: da
 
 
 def _said(handoffs: dict[int, Handoff]) -> set[tuple[int, str, datetime]]:
-    """Dispositions that stand already, by handoff, verdict and time."""
+    """Dispositions made before, by handoff, verdict and time; a voided one too, or its system would bring it back."""
     said: set[tuple[int, str, datetime]] = set()
     ids = list(handoffs)
     for begin in range(0, len(ids), CHUNK):
-        rows = Disposition.objects.valid().filter(handoff__in=ids[begin : begin + CHUNK])
+        rows = Disposition.objects.filter(handoff__in=ids[begin : begin + CHUNK])
         said.update(rows.values_list("handoff_id", "verdict", "at"))
     return said
 
@@ -322,8 +322,8 @@ def _locked(handoffs: Iterable[Handoff]) -> dict[int, Handoff]:
     ids = sorted({handoff.pk for handoff in handoffs})
     found: dict[int, Handoff] = {}
     for begin in range(0, len(ids), CHUNK):
-        rows = Handoff.objects.select_for_update(of=("self",)).select_related("lead")
-        found.update({row.pk: row for row in rows.filter(pk__in=ids[begin : begin + CHUNK]).order_by("pk")})
+        rows = Handoff.objects.select_for_update().filter(pk__in=ids[begin : begin + CHUNK]).order_by("pk")
+        found.update({row.pk: row for row in rows})
     return found
 
 

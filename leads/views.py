@@ -60,9 +60,10 @@ def handoffs(request: HttpRequest) -> HttpResponse:
     if chosen.is_about_leads:
         table = tables.LeadTable(visible)
     else:
-        deciding = Prefetch("clocks", Clock.objects.deciding(), to_attr="deciding")
-        rows = visible.select_related("lead", "owner").prefetch_related(deciding)
-        table = tables.HandoffTable(rows, has_clock="commitment" in chosen.given)
+        rows, has_clock = visible.select_related("lead", "owner"), "commitment" in chosen.given
+        if not has_clock:
+            rows = rows.prefetch_related(Prefetch("clocks", Clock.objects.deciding(), to_attr="deciding"))
+        table = tables.HandoffTable(rows, has_clock=has_clock)
     RequestConfig(request, paginate={"per_page": TABLE_PAGE}).configure(table)
     shown = table.paginator.count
     sees_all = request.user.has_perm("leads.view_all_handoffs")

@@ -166,7 +166,6 @@ class Telling:
             tracking.NewOutcome(self.handoffs[fact.lead], at=fact.at, **fact.values) for fact in by_kind["outcome"]
         ]
         if outcomes:
-            # Deals are kept in the CRM, which tells them each night.
             tracking.record_outcomes(outcomes, by=None, now=now, from_system=True)
 
     def _attempt(self, fact: Fact, owners: dict[int, User]) -> tracking.NewAttempt:

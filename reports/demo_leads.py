@@ -69,6 +69,10 @@ QUALITY = ("not_target", "no_budget", "not_target", "not_qualified")
 OTHERWISE = {"no_answer": 0.15, "bad_timing": 0.07, "not_interested": 0.05}
 
 
+# When a lead comes, in UTC, and from where.
+Source = tuple[datetime, str]
+
+
 @dataclass(frozen=True)
 class Month:
     """How a month goes: numbers of leads, and shares of the handoffs to which something can happen."""
@@ -93,7 +97,7 @@ MONTHS = (
     Month(47, 4, 0.25, 0.12, 0.15, 0.8, 0.15, 0.08, 0.04, 0.5),
     Month(53, 2, 0.18, 0.08, 0.08, 0.5, 0.08, 0.05, 0.03, 0),
     Month(58, 1, 0.12, 0.03, 0.03, 0.1, 0, 0.02, 0.02, 0),
-    Month(60, 1, 0.12, 0.03, 0.03, 0.1, 0, 0.02, 0.02, 0),
+    Month(60, 1, 0.12, 0.02, 0.02, 0.1, 0, 0.02, 0.02, 0),
 )
 # Besides them, each month: never delivered, outside every scope, not yet qualified, referred by partners.
 UNUSABLE, UNMATCHED, WAITING, REFERRED = 3, 4, 3, 4
@@ -124,24 +128,54 @@ class Leads:
         self.random, self.zone, self.office, self.scale = random, zone, office, scale
         self._count = 0
 
+    def lists(self, period: Period) -> list[Source]:
+        """The lists of a month, each uploaded at once on an open day."""
+        found = []
+        for source, _, weekday, (hour, minute) in UPLOADS:
+            days = [day for day in period.days() if day.weekday() == weekday and self._is_open(day)]
+            found.append((self._local(self.random.choice(days), hour, minute), source))
+        return found
+
+    def alone(self, period: Period, number: int) -> list[Source]:
+        """When so many leads come one by one in a month, and from where."""
+        days = list(period.days())
+        weights = [1 if self._is_open(day) else CLOSED_DAY for day in days]
+        found = []
+        for day in self.random.choices(days, weights, k=number):
+            hour = 7 + self.random.choices(range(len(HOURS)), HOURS)[0]
+            at = self._local(day, hour, self.random.randrange(60), self.random.randrange(60))
+            found.append((at, self.random.choices(list(ALONE), list(ALONE.values()))[0]))
+        return found
+
     def month(
-        self, plan: Month, period: Period, returning: Iterable[Visit], *, now: datetime, spared: int
+        self,
+        plan: Month,
+        period: Period,
+        lists: Sequence[Source],
+        returning: Iterable[Visit],
+        *,
+        now: datetime,
+        spared: int,
     ) -> list[Visit]:
         """The handoffs of a month's leads, in the order in which they come, with fates and marks.
 
         Of the leads that come by `now` so many as `spared` are left out, because others stand for them.
         """
+        number = self._scaled(plan.qualified)
         fresh = [
-            self.visit(at, source, upload=upload)
-            for at, source, upload in self.moments(period, self._scaled(plan.qualified))
+            self.visit(*listed, upload=True)
+            for listed, (_, share, _, _) in zip(lists, UPLOADS, strict=True)
+            for _ in range(round(share * number))
         ]
+        fresh += [self.visit(*single) for single in self.alone(period, number - len(fresh))]
         come = [visit for visit in fresh if visit.at <= now]
         spare = self.random.sample(come, min(spared, len(come)))
         fresh = [visit for visit in fresh if visit not in spare]
         for visit in self.some(fresh, 0.05):
             visit.marks.add("waits first")
-        below = [self._below(at, source) for at, source, _ in self.moments(period, self._scaled(plan.below))]
-        unusable = [self.visit(at, source) for at, source, _ in self.moments(period, self._scaled(UNUSABLE))]
+        # What is wrong with a lead comes with lists, which nobody looked through.
+        below = [self._below(*self.random.choice(lists)) for _ in range(self._scaled(plan.below))]
+        unusable = [self.visit(*self.random.choice(lists), upload=True) for _ in range(self._scaled(UNUSABLE))]
         for index, visit in enumerate(unusable):
             visit.fate = UNDELIVERED[index % len(UNDELIVERED)]
             earlier = [other for other in fresh if other.at < visit.at]
@@ -155,24 +189,17 @@ class Leads:
         self._mark(visits, plan)
         return visits
 
-    def beside(self, period: Period) -> list[LeadRecord]:
-        """Leads of a month that begin no handoff: a list from a fair abroad, and some in scope but too small."""
-        ((at, _, _),) = self.moments(period, 1)
-        abroad = [
-            self.record(at, EVENT, country=self.random.choice(("NL", "FR", "PL", "US")))
-            for _ in range(self._scaled(UNMATCHED))
-        ]
-        small = [
-            self.record(at, source, company_size=self.random.randrange(8, 48), score=self.random.randrange(15, 45))
-            for at, source, _ in self.moments(period, self._scaled(WAITING))
-        ]
-        return [*abroad, *small]
+    def beside(self, lists: Sequence[Source]) -> list[LeadRecord]:
+        """Leads on the same lists that begin no handoff: from abroad, or in scope but too small."""
+        abroad = [{"country": self.random.choice(("NL", "FR", "PL", "US"))} for _ in range(self._scaled(UNMATCHED))]
+        small = [{"company_size": self.random.randrange(8, 48), "score": 30} for _ in range(self._scaled(WAITING))]
+        return [self.record(*self.random.choice(lists), **fields) for fields in (*abroad, *small)]
 
     def referrals(self, period: Period) -> list[Visit]:
         """Leads that partners send in a month."""
         fates = (MEETING, MEETING, MEETING, "not_interested")
-        moments = self.moments(period, self._scaled(REFERRED))
-        return [replace(self.visit(at, PARTNER), fate=fates[index % 4]) for index, (at, _, _) in enumerate(moments)]
+        moments = [at for at, _ in self.alone(period, self._scaled(REFERRED))]
+        return [replace(self.visit(at, PARTNER), fate=fates[index % 4]) for index, at in enumerate(moments)]
 
     def visit(self, at: datetime, source: str, *, upload: bool = False, **overrides: object) -> Visit:
         """A lead that qualifies when it comes."""
@@ -208,25 +235,6 @@ class Leads:
             source_system="crm", external_id=f"L-{self._count:05}", received_at=at, **{**fields, **overrides}
         )
 
-    def moments(self, period: Period, number: int) -> list[tuple[datetime, str, bool]]:
-        """When so many leads come in a month, from which source, and whether with an uploaded list."""
-        left = number
-        days = list(period.days())
-        weights = [1 if self._is_open(day) else CLOSED_DAY for day in days]
-        found = []
-        if left >= 10:
-            for source, share, weekday, (hour, minute) in UPLOADS:
-                open_days = [day for day in days if day.weekday() == weekday and self._is_open(day)]
-                size = round(share * left)
-                at = self._local(self.random.choice(open_days), hour, minute)
-                found += [(at, source, True)] * size
-            left -= len(found)
-        for day in self.random.choices(days, weights, k=left):
-            hour = 7 + self.random.choices(range(len(HOURS)), HOURS)[0]
-            at = self._local(day, hour, self.random.randrange(60), self.random.randrange(60))
-            found.append((at, self.random.choices(list(ALONE), list(ALONE.values()))[0], False))
-        return sorted(found)
-
     def some(self, items: Sequence[Visit], share: float) -> list[Visit]:
         """So large a share of them, rounded down."""
         return self.random.sample(items, int(share * len(items)))
@@ -237,7 +245,7 @@ class Leads:
             {"company_size": self.random.randrange(12, 48), "segment": "Small business"},
             {"seniority": "Manager", "title": self.random.choice(TITLES["Manager"])},
         ))  # fmt: skip
-        return self.visit(at, source, handed_over=True, **short)
+        return self.visit(at, source, upload=True, handed_over=True, **short)
 
     def _decide(self, good: list[Visit], below: list[Visit], plan: Month) -> None:
         """Give each its fate, in exact numbers; some of those below the definition are accepted all the same."""
@@ -255,6 +263,8 @@ class Leads:
         """Say what goes wrong with which, in exact numbers."""
         worked = [visit for visit in visits if visit.fate not in AT_REVIEW]
         returned = [visit for visit in visits if visit.fate != MEETING]
+        single = [visit for visit in visits if not visit.upload]
+        unfit = [visit for visit in visits if visit.fate == "not_target"]
         # Whatever came before a closed day waits longest.
         slowest = sorted(self.some(visits, 1), key=lambda visit: not self._waits(visit.at))
         chosen = {
@@ -266,10 +276,10 @@ class Leads:
                 : int(plan.no_reason * len(returned))
             ],
             "incomplete": self.some(visits, plan.incomplete),
-            "slow routing": self.some([visit for visit in visits if not visit.upload], plan.slow_routing),
+            "slow routing": self.random.sample(single, min(int(plan.slow_routing * len(visits)), len(single))),
             "question": self.some(worked, 0.06),
             "slow answer": self.some(visits, plan.slow_answer),
-            "protest": self.some([visit for visit in visits if visit.fate == "not_target"], 0.25),
+            "protest": self.random.sample(unfit, ceil(0.25 * len(unfit))),
             "hold": self.some([visit for visit in visits if visit.fate == MEETING], 0.06),
             "new owner": self.some(worked, 0.04),
             "calls in": self.some(worked, 0.08),

@@ -22,7 +22,9 @@ from reports.demo_leads import AT_REVIEW, MEETING, MONTHS, PARTNER, SYNDICATED, 
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 WORKING_DAY = 7.75 * HOUR
+UPLOADING = 5 * MINUTE
 AWAKE = range(9, 20)
+TELLING_DAYS = (1, 4)
 # A machine confirms what came through a form.
 ANSWERED_BY_MAIL = ("Inbound demo", SYNDICATED)
 
@@ -80,16 +82,18 @@ class Plot:
         self.leads = Leads(random=self.random, zone=zone, office=office, scale=scale)
         self.arrivals: list[Arrival] = []
         self.facts: list[Fact] = []
+        self.begin = months[0].start(zone)
         self._returning: dict[Period, list[Visit]] = {month: [] for month in months}
         waiting = [self._local(at).date() for at in self._today()]
         for month, plan in zip(months, MONTHS, strict=True):
+            lists = self.leads.lists(month)
             spared = sum(month.first_day <= day <= month.last_day for day in waiting)
-            for visit in self.leads.month(plan, month, self._returning[month], now=now, spared=spared):
+            for visit in self.leads.month(plan, month, lists, self._returning[month], now=now, spared=spared):
                 self._pass_through(visit)
             for visit in self.leads.referrals(month):
                 self._pass_through(visit)
-            for record in self.leads.beside(month):
-                self._receive(record, record.received_at + 3 * MINUTE)
+            for record in self.leads.beside(lists):
+                self._receive(record, record.received_at + UPLOADING)
         self.arrivals = sorted((row for row in self.arrivals if row.written <= now), key=lambda row: row.written)
         self.facts = sorted((row for row in self.facts if row.written <= now), key=lambda row: row.written)
 
@@ -98,8 +102,8 @@ class Plot:
     def _pass_through(self, visit: Visit) -> None:
         """Everything that happens to one handoff, from its arrival to its end."""
         routed = self._routing(visit)
-        if "waits first" in visit.marks:
-            early = visit.at - self.random.uniform(3, 15) * DAY
+        early = visit.at - self.random.uniform(3, 15) * DAY
+        if "waits first" in visit.marks and early > self.begin:
             unknown = replace(visit.record, received_at=early, engaged_at=early, title="", seniority="")
             self._receive(unknown, early + 3 * MINUTE)
         self._receive(visit.record, routed)
@@ -125,7 +129,7 @@ class Plot:
 
     def _routing(self, visit: Visit) -> datetime:
         if visit.upload:
-            return visit.at + 5 * MINUTE
+            return visit.at + UPLOADING
         if "slow routing" in visit.marks:
             return visit.at + self.random.uniform(20, 150) * MINUTE
         return visit.at + self.random.uniform(0.5, 7) * MINUTE
@@ -177,16 +181,23 @@ class Plot:
 
     def _meet(self, visit: Visit, spoke: datetime) -> None:
         met = self._later_days(spoke, 2, 9)
-        self._fact(visit, "outcome", met, kind="meeting", amount=None)
+        self._reach(visit, met, "meeting")
         if self.random.random() > 0.6:
             return
         offered = self._later_days(met, 0.5, 6)
         amount = Decimal(self.random.randrange(8, 120) * 500)
-        self._fact(visit, "outcome", offered, kind="opportunity", amount=amount)
+        self._reach(visit, offered, "opportunity", amount)
         ends = self.random.choices(("won", "lost", None), (2, 3, 5))[0]
         if ends:
             closed = self._later_days(offered, 10, 45)
-            self._fact(visit, "outcome", closed, kind=ends, amount=amount if ends == "won" else None)
+            self._reach(visit, closed, ends, amount if ends == "won" else None)
+
+    def _reach(self, visit: Visit, at: datetime, kind: str, amount: Decimal | None = None) -> None:
+        """An outcome. Deals are kept in the CRM, which tells them on two evenings a week."""
+        told = self._local(at).replace(hour=19, minute=30)
+        while told < at or told.weekday() not in TELLING_DAYS:
+            told += DAY
+        self._fact(visit, "outcome", at, written=told, kind=kind, amount=amount)
 
     def _decide(self, visit: Visit, at: datetime, *, in_list: bool = False) -> None:
         """Give the lead back for the reason that is its fate; some come back later, some are argued about."""
@@ -205,9 +216,9 @@ class Plot:
         if not later or visit.record.source == PARTNER or self.random.random() > 0.35:
             return
         month = later[0]
-        at, source, upload = self.random.choice(self.leads.moments(month, 1))
+        ((at, source),) = self.leads.alone(month, 1)
         again = replace(visit.record, received_at=at, engaged_at=at - HOUR, source=source, score=95)
-        self._returning[month].append(Visit(again, upload=upload))
+        self._returning[month].append(Visit(again))
 
     def _ask(self, visit: Visit, at: datetime, what: str, words: tuple[str, str]) -> None:
         """A question to marketing, or marketing's protest, and the answer, within two business days unless late."""

@@ -26,6 +26,7 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSelect2MultipleWidget,
     UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
@@ -258,6 +259,16 @@ admin.site.unregister(Group)
 @admin.register(Group)
 class RoleAdmin(PlainGroupAdmin, PortalAdmin):
     """Roles. Those that the portal knows by name keep it."""
+
+    fields = ("name", "permissions")
+    filter_horizontal = ()
+
+    def formfield_for_manytomany(
+        self, db_field: models.ManyToManyField, request: HttpRequest, **kwargs: Any
+    ) -> forms.Field | None:
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        field.widget = UnfoldAdminSelect2MultipleWidget(choices=field.choices)
+        return field
 
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Sequence[str]:
         return ("name",) if obj and obj.name in roles.ROLES else ()

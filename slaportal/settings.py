@@ -193,8 +193,14 @@ DJANGO_TABLES2_TEMPLATE = "partials/table.html"
 
 
 def admin_link(title: str, icon: str, model: str) -> dict[str, object]:
-    """An entry of the admin's side bar."""
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist")}
+    """An entry of the admin's side bar, for whoever may see the model."""
+    app, _, name = model.rpartition("_")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{model}_changelist"),
+        "permission": lambda request: request.user.has_perm(f"{app}.view_{name}"),
+    }
 
 
 UNFOLD = {

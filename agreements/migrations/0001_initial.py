@@ -215,6 +215,10 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'agreed'), _negated=True), models.Q(('agreed_at__isnull', False), ('effective_from__isnull', False)), _connector='OR'), name='version_agreed_has_dates', violation_error_message='An agreed version says when it was agreed and from when it is in force.'),
         ),
         migrations.AddConstraint(
+            model_name='version',
+            constraint=models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('effective_from__isnull', True), ('ends_at__gt', models.F('effective_from')), _connector='OR'), name='version_ends_after_it_begins', violation_error_message='A version ends after it begins.'),
+        ),
+        migrations.AddConstraint(
             model_name='signature',
             constraint=models.UniqueConstraint(fields=('version', 'party'), name='signature_party_unique', violation_error_message='This side has signed already.'),
         ),

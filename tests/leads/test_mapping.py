@@ -11,18 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leads import csvfile, mapping
+from leads import csvfile, records
 from leads.csvfile import Refusal
-from leads.mapping import (
-    AttemptRecord,
-    DispositionRecord,
-    LeadRecord,
-    Mapping,
-    MappingError,
-    OutcomeRecord,
-    Skip,
-    load,
-)
+from leads.mapping import Mapping, MappingError, Skip, load
+from leads.records import AttemptRecord, DispositionRecord, LeadRecord, OutcomeRecord
 
 ROOT = Path(__file__).parents[2]
 EXPORT = ROOT.parent / "shared" / "data" / "school_crm"
@@ -400,7 +392,7 @@ def test_a_reason_that_the_mapping_does_not_know_is_refused():
 def test_a_decision_without_a_date_is_left_out_and_noted():
     record = staged("Won;;;900")
     assert (record.dispositions, record.outcomes) == ((), ())
-    assert record.notes == ("disposition without a date: left out", "outcome without a date: left out")
+    assert record.notes == ("disposition without a past date: left out", "outcome without a past date: left out")
 
 
 def test_a_default_date_stands_for_a_decision_without_one():
@@ -438,8 +430,73 @@ def test_the_same_outcome_twice_is_refused():
     )
 
 
-def test_a_mapping_says_which_reason_codes_it_names():
-    assert Mapping(STAGES).reason_codes == {"bad_timing", "no_budget"}
+REASONS = {"bad_timing": frozenset({"recycled"}), "no_budget": frozenset({"recycled", "rejected"})}
+
+
+def judged(why: str, reason):
+    """What becomes of a lost row under these reason codes."""
+    block = LOST | {"reason": reason}
+    table = csvfile.read(f"Id;Created;Stage;Why;Closed\n1;14.03.2024 10:00;Lost;{why};20.03.2024".encode())
+    (record,) = Mapping(lead_terms(disposition=[block]), reasons=REASONS).records(table)
+    return record
+
+
+def test_a_mapping_that_names_a_reason_code_that_does_not_exist_is_refused():
+    with pytest.raises(MappingError, match=r"disposition\.reason: “no_money” is none of bad_timing, no_budget\."):
+        judged("No money", {"column": "Why", "translate": {"No money": "no_money"}})
+
+
+def test_a_cell_that_holds_no_reason_code_is_refused():
+    assert judged("no_money", "Why") == Refusal(2, "Why", "no_money", "is none of bad_timing, no_budget")
+    assert judged("no_budget", "Why").dispositions[0].reason == "no_budget"
+
+
+def test_a_reason_that_does_not_fit_the_verdict_is_refused():
+    translate = {"column": "Why", "translate": {"Next year": "bad_timing", "Later": "bad_timing"}}
+    why = "becomes bad_timing, which is no reason for rejected"
+    assert judged("Next year", translate) == Refusal(2, "Why", "Next year", why)
+    assert judged("Later", translate).dispositions[0].verdict == "recycled"
+    assert judged("Next year", {"constant": "bad_timing"}) == Refusal(2, "", "", why)
+
+
+# The present
+
+NOON = utc("2024-03-14 12:00")
+
+
+def present(terms: dict, *lines: str):
+    (found,) = Mapping(terms, "UTC", now=NOON).records(csvfile.read("\n".join(lines).encode()))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("created", "taken"),
+    [("2024-03-14", True), ("2024-03-14T12:00", True), ("2024-03-14T12:01", False), ("2024-03-15", False)],
+)
+def test_a_moment_after_the_present_is_refused(created, taken):
+    found = present(lead_terms(), "Id,Created", f"1,{created}")
+    assert isinstance(found, LeadRecord) is taken
+    assert taken or found == Refusal(2, "Created", created, "is in the future")
+
+
+def test_a_decision_dated_today_without_a_time_waits_until_the_day_is_over():
+    terms = lead_terms(disposition=[{"when": {"Stage": "Won"}, "verdict": "accepted", "at": "Closed"}])
+    header = "Id,Created,Stage,Closed"
+    today = present(terms, header, "1,2024-03-01,Won,2024-03-14")
+    assert (today.dispositions, today.notes) == ((), ("disposition without a past date: left out",))
+    assert present(terms, header, "1,2024-03-01,Won,2024-03-13").dispositions[0].at == utc("2024-03-13 23:59:59")
+    assert present(terms, header, "1,2024-03-01,Won,2024-03-15").reason == "is in the future"
+
+
+def test_an_attempt_dated_today_without_a_time_is_refused():
+    found = present(attempt_terms(), "Id,When,Person,Result", "a1,2024-03-14,P-1,sent")
+    assert found == Refusal(2, "When", "2024-03-14", "is a day that is not over yet, without a time")
+
+
+def test_a_default_date_in_the_future_is_refused_with_the_mapping():
+    terms = lead_terms(disposition=[{"verdict": "accepted", "at": {"column": "Closed", "default": "2024-03-15"}}])
+    with pytest.raises(MappingError, match=r"disposition\.at: “2024-03-15” is in the future\."):
+        Mapping(terms, now=NOON)
 
 
 # Attempts
@@ -481,12 +538,11 @@ def test_the_words_and_lengths_are_those_of_the_database():
     types = {"channel": models.Channel, "direction": models.Direction, "outcome": models.AttemptOutcome}
     for name, choices in types.items():
         assert set(AttemptRecord.__annotations__[name].__args__) == set(choices.values)
-    assert set(mapping.TWO_WAY) == set(models.TWO_WAY)
-    assert set(mapping.Verdict.__args__) == set(models.Verdict.values)
-    assert set(mapping.OutcomeKind.__args__) == set(models.Outcome.Kind.values)
+    assert set(records.Verdict.__args__) == set(models.Verdict.values)
+    assert set(records.OutcomeKind.__args__) == set(models.Outcome.Kind.values)
     for model in (models.Lead, models.Attempt):
-        stored = {field.name: field.max_length for field in model._meta.fields if field.name in mapping.LONGEST}
-        assert stored == {name: mapping.LONGEST[name] for name in stored}
+        stored = {field.name: field.max_length for field in model._meta.fields if field.name in records.LONGEST}
+        assert stored == {name: records.LONGEST[name] for name in stored}
 
 
 # A mapping that makes no sense

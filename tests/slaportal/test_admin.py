@@ -168,7 +168,6 @@ def test_a_small_table_is_counted_exactly(ron, ruth):
 
 
 @pytest.mark.postgresql
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="asks the statistics of PostgreSQL")
 def test_a_big_table_is_estimated_unless_it_is_filtered(ron, ruth, monkeypatch):
     monkeypatch.setattr(CheapCountPaginator, "EXACT_BELOW", 1)
     with connection.cursor() as cursor:

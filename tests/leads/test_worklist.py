@@ -1,0 +1,114 @@
+"""My leads: in the order in which they can still be kept, and one click logs a call."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from leads import clocks, routing, timekeeping, tracking
+from leads.models import Attempt, Handoff
+from tests.conftest import MONDAY, agree, make_commitment, receive
+from tests.leads.conftest import clock_of, page, text_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("travel")]
+HOUR = timedelta(hours=1)
+
+
+def test_one_click_logs_a_call_without_answer_and_meets_the_clock(client, handoff, ron, travel):
+    travel.move_to(MONDAY + HOUR)
+    client.force_login(ron)
+    back = reverse("my_leads") + "?q=ines&page=1"
+    response = client.post(page(handoff, "no_answer"), {"next": back}, follow=True)
+    attempt = Attempt.objects.get()
+    assert (attempt.channel, attempt.direction, attempt.outcome) == ("call", "outbound", "no_answer")
+    assert (attempt.by, attempt.at) == (ron, MONDAY + HOUR)
+    assert (clock_of(handoff).state, clock_of(handoff).elapsed_seconds) == (clocks.MET, 3600)
+    assert response.redirect_chain == [(back, 302)]
+    assert "a call without an answer is logged. first_response met after 1 h." in text_of(response)
+
+
+def test_the_click_leads_back_to_no_other_site(client, handoff, ron):
+    client.force_login(ron)
+    response = client.post(page(handoff, "no_answer"), {"next": "https://example.org/leads/"})
+    assert response.url == page(handoff)
+
+
+def test_my_leads_come_in_the_order_in_which_they_can_still_be_kept(client, version, ron, travel):
+    days = {"overdue long": 5, "overdue": 3, "soon": 0, "later": 0, "held": 0, "called": 0}
+    for name, ago in days.items():
+        start = MONDAY - timedelta(days=ago) - (0 if name != "soon" else 3) * HOUR
+        (handoff,) = receive(name, now=start, received_at=start, name=name)
+        if name == "held":
+            tracking.hold([handoff], reason="in December", by=ron, now=MONDAY)
+        if name == "called":
+            tracking.log_attempts([tracking.NewAttempt(lead=handoff.lead)], by=ron, now=MONDAY)
+    soon = MONDAY + 3 * HOUR + timedelta(minutes=30)  # “soon” came before the office opened
+    timekeeping.tick(now=soon - 3 * HOUR)
+    travel.move_to(MONDAY + 2 * HOUR + timedelta(minutes=15))
+    client.force_login(ron)
+    response = client.get(reverse("my_leads"))
+    rows = [(str(row.handoff), row.part, row.owed and row.owed.due.tone) for row in response.context["rows"]]
+    assert rows == [
+        ("soon", "Due within the hour", "warn"),
+        ("overdue", "Overdue", "bad"),
+        ("overdue long", "Overdue", "bad"),
+        ("later", "Later", ""),
+        ("called", "No time limit runs", None),
+        ("held", "On hold", None),
+    ]
+    assert "6 open · 1 due within the hour · 2 overdue · 1 on hold" in text_of(response)
+
+
+def test_a_miss_that_no_tick_has_seen_yet_is_red_too(client, handoff, ron, travel):
+    travel.move_to(MONDAY + 5 * HOUR)
+    client.force_login(ron)
+    (row,) = client.get(reverse("my_leads")).context["rows"]
+    assert (row.part, row.owed.due.tone, row.owed.due.words) == (
+        "Overdue",
+        "bad",
+        "1\N{NO-BREAK SPACE}h\N{NO-BREAK SPACE}late",
+    )
+
+
+def test_a_former_owners_clock_is_not_owed_by_the_new_one(client, draft, rita, max_, sofia, ron, ruth, travel):
+    draft.commitments.filter(kind="first_response").update(start="assigned")
+    agree(draft, by=rita, marketing=max_, sales=sofia)
+    (handoff,) = receive()
+    handoff.refresh_from_db()
+    routing.assign([(handoff, ruth)], why="holiday", by=rita, now=MONDAY + 24 * HOUR)
+    travel.move_to(MONDAY + 25 * HOUR)
+    client.force_login(ruth)
+    (row,) = client.get(reverse("my_leads")).context["rows"]
+    assert (row.part, row.owed.due.at) == ("Later", MONDAY + 28 * HOUR)
+    client.force_login(ron)
+    assert client.get(reverse("my_leads")).context["rows"] == []
+
+
+def test_the_next_of_several_attempts_is_counted(client, draft, rita, max_, sofia, ron):
+    make_commitment(draft, "attempts", title="Five attempts")
+    agree(draft, by=rita, marketing=max_, sales=sofia)
+    (handoff,) = receive()
+    client.force_login(ron)
+    client.post(page(handoff, "no_answer"))
+    (row,) = client.get(reverse("my_leads")).context["rows"]
+    assert (row.owed.words, row.tried) == ("Five attempts: attempt 2 of 5", "1 attempt, no answer, 10:00")
+
+
+def test_searching_finds_every_word_in_name_company_or_mail(client, version, ron):
+    receive("A", name="Ines Albrecht", company="Nordhaus")
+    receive("B", name="Ines Frey", company="Alpin Med", email="frey@alpin.example")
+    client.force_login(ron)
+    for query, found in (("ines", 2), ("ines nord", 1), ("FREY", 1), ("nobody", 0), ("", 2)):
+        response = client.get(reverse("my_leads"), {"q": query})
+        assert len(response.context["rows"]) == found, query
+    assert "No open lead" not in text_of(response)
+
+
+def test_a_long_list_goes_on_on_the_next_page_and_an_empty_one_says_so(client, version, ron, ruth):
+    receive(*(f"L{number}" for number in range(60)))
+    client.force_login(ron)
+    first = client.get(reverse("my_leads"))
+    second = client.get(reverse("my_leads"), {"page": 2})
+    assert (len(first.context["rows"]), len(second.context["rows"])) == (25, 5)
+    Handoff.objects.update(ended_at=MONDAY)
+    assert "No open lead" in text_of(client.get(reverse("my_leads")))
