@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 
 from agreements.business_time import BusinessTime, parse_windows
 from slaportal.models import User, validate_time_zone
+from slaportal.refusal import Refused
 
 # Public holidays are frozen from the first year in which terms may apply to this many years after the proposal.
 HOLIDAY_YEARS_AHEAD = 5
@@ -24,9 +25,13 @@ def public_holidays(country: str, region: str, *, years: Iterable[int]) -> dict[
     if not country:
         return {}
     try:
-        return dict(holidays.country_holidays(country.upper(), subdiv=region.upper() or None, years=list(years)))
+        # Named in one language: otherwise frozen terms would depend on the language of the machine that froze them.
+        named = holidays.country_holidays(
+            country.upper(), subdiv=region.upper() or None, years=list(years), language="en_US"
+        )
     except NotImplementedError:
         raise ValueError(f"No public holidays are known for country “{country}”, region “{region}”.") from None
+    return dict(named)
 
 
 def validate_windows(text: str) -> None:
@@ -169,8 +174,17 @@ def closures_by_calendar() -> dict[int, list[date]]:
 
 def add_closure(*, calendar: BusinessCalendar, day: date, reason: str, by: User, now: datetime) -> Closure:
     """Close a day for everybody, signed versions included, and re-evaluate the clocks that touch it (T5)."""
+    if not reason.strip():
+        raise Refused("Say why the day is closed.")
     with transaction.atomic():
-        closure = Closure.objects.create(calendar=calendar, date=day, reason=reason, added_by=by, added_at=now)
+        closure, is_new = Closure.objects.get_or_create(
+            calendar=calendar,
+            date=day,
+            withdrawn_at=None,
+            defaults={"reason": reason.strip(), "added_by": by, "added_at": now},
+        )
+        if not is_new:
+            raise Refused(f"{day:%-d %B %Y} is closed already.")
         import_string(settings.CLOSURE_CHANGED)(closure, now=now)
     return closure
 
@@ -178,6 +192,6 @@ def add_closure(*, calendar: BusinessCalendar, day: date, reason: str, by: User,
 def withdraw_closure(closure: Closure, *, by: User, now: datetime) -> None:
     """Take a mistaken closure back; the row stays and says who did it."""
     with transaction.atomic():
-        closure.withdrawn_by, closure.withdrawn_at = by, now
-        closure.save(update_fields=["withdrawn_by", "withdrawn_at"])
+        if not Closure.objects.filter(pk=closure.pk, withdrawn_at=None).update(withdrawn_by=by, withdrawn_at=now):
+            raise Refused(f"{closure.date:%-d %B %Y} was opened again already.")
         import_string(settings.CLOSURE_CHANGED)(closure, now=now)

@@ -2,7 +2,6 @@
 
 import re
 from datetime import date, datetime
-from math import isfinite
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -357,7 +356,7 @@ class Commitment(models.Model):
             raise ValidationError(problems)
 
 
-NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?")
 
 
 def validate_field(name: str) -> None:

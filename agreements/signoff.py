@@ -109,7 +109,7 @@ def propose(version: Version, *, by: User, now: datetime) -> Version:
     if version.commitments.count() > MOST_COMMITMENTS:
         raise SignoffError(f"Nobody keeps more than {MOST_COMMITMENTS} promises. Start with the few that matter.")
     version.terms, version.terms_hash = terms.freeze(version, now=now)
-    _span(version, now=now)
+    _span(version, now=now + timedelta.resolution)  # the signatures come later
     version.status, version.proposed_by, version.proposed_at = Status.PROPOSED, by, now
     version.save(update_fields=["terms", "terms_hash", "status", "proposed_by", "proposed_at"])
     _record(version, "proposed", by=by, at=now, detail=f"terms {version.terms_hash}")

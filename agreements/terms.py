@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -210,7 +211,7 @@ def _criteria(rows: list[Mapping[str, Any]]) -> tuple[Test, ...]:
 
 def _commitment(row: Commitment) -> dict[str, Any]:
     kind = row.catalogue
-    start = kind.fixed_start or (row.start or (kind.starts[0] if kind.starts else None))
+    start = kind.fixed_start or (kind.starts and (row.start or kind.starts[0])) or None
     return {
         "code": row.code,
         "title": row.title,
@@ -223,7 +224,7 @@ def _commitment(row: Commitment) -> dict[str, Any]:
         "unit": row.unit,
         "attempts": row.attempts,
         "target": _number(row.target),
-        "monthly_targets": {month: str(value) for month, value in sorted(row.monthly_targets.items())},
+        "monthly_targets": {month: _number(Decimal(str(value))) for month, value in row.monthly_targets.items()},
         "baseline": _number(row.baseline),
         "consequence": row.consequence,
     }

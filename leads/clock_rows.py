@@ -6,7 +6,8 @@ from datetime import UTC
 import numpy as np
 from django.db import connection
 
-from leads import clocks, facts
+from leads import facts
+from leads.rules import RULE_NAMES
 
 # From so many verdicts on, PostgreSQL takes them through COPY.
 COPY_FROM = 500
@@ -93,9 +94,10 @@ def _upsert_clocks(table: np.ndarray) -> None:
     values = [column.tolist() for column in (table[name] for name in CLOCK_COLUMNS)]
     by_name = dict(zip(CLOCK_COLUMNS, values, strict=True))
     adapt = connection.ops.adapt_datetimefield_value
-    by_name["rule"] = [clocks.RULE_NAMES[index] for index in by_name["rule"]]
+    by_name["rule"] = [RULE_NAMES[index] for index in by_name["rule"]]
     for name in MOMENTS:
-        by_name[name] = [moment and adapt(moment.replace(tzinfo=UTC)) for moment in by_name[name]]
+        adapted = {moment: moment and adapt(moment.replace(tzinfo=UTC)) for moment in set(by_name[name])}
+        by_name[name] = [adapted[moment] for moment in by_name[name]]
     by_name["elapsed_seconds"] = [None if seconds != seconds else seconds for seconds in by_name["elapsed_seconds"]]
     by_name["charged_to_id"] = [number or None for number in by_name["charged_to_id"]]
     with connection.cursor() as cursor:
@@ -146,8 +148,8 @@ def _copy_clocks(handoff_ids: np.ndarray, table: np.ndarray) -> None:
         )
         source = f"SELECT {selected} FROM evaluated"
         if cursor.fetchone()[0]:
-            cursor.execute(_upsert(source), [list(clocks.RULE_NAMES)])
+            cursor.execute(_upsert(source), [list(RULE_NAMES)])
         else:
             names = ", ".join(CLOCK_COLUMNS)
-            cursor.execute(f"INSERT INTO leads_clock ({names}) {source}", [list(clocks.RULE_NAMES)])
+            cursor.execute(f"INSERT INTO leads_clock ({names}) {source}", [list(RULE_NAMES)])
         cursor.execute("DROP TABLE evaluated")

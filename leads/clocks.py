@@ -2,13 +2,9 @@
 
 `evaluate` is pure and vectorised. One handoff, a million, a replay and the property tests all call it; nothing else
 decides met or missed. The rules cited (C1, N2, …) stand in docs/numbers.md.
-
-Shapes: facts are structured numpy arrays. A handoff is a row of `Facts.handoffs`; every other fact names that row's
-index in `row` and is sorted by (`row`, `at`, `id`). Times are UTC `datetime64[us]`; a missing one is NaT.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -16,92 +12,14 @@ import numpy as np
 from agreements.business_time import BusinessTime
 from agreements.catalogue import Dimension, Start
 from agreements.terms import Promise, Terms
+from leads.history import ACCEPTED, NAT, REJECTED, Facts, History, first, ordinals, take
+from leads.rules import RULE_NAMES
 from slaportal.models import Party
 
 # States, ordered so that the least of a handoff's clocks is the handoff's state (rule N2).
 MISSED, OPEN, MET, EXCLUDED = range(4)
 
-# Verdicts of a disposition.
-ACCEPTED, RECYCLED, REJECTED = range(3)
-
-# Every rule that can decide a clock: its key, the sentence that explains it, the rule of docs/numbers.md behind it.
-RULES: dict[str, tuple[str, str]] = {
-    "within_limit": ("It happened within the limit.", "C1"),
-    "past_limit": ("It happened after the limit was used up.", "C4"),
-    "limit_used_up": ("The limit is used up and it has not happened.", "C1"),
-    "running": ("The clock is running.", "C1"),
-    "on_hold": ("The clock rests while the handoff is on hold.", "C5"),
-    "not_started": ("What starts the clock has not happened yet.", "C6"),
-    "never_accepted": ("The handoff ended without being accepted, so this never began.", "C6"),
-    "never_assigned": ("The handoff ended without an owner, so this never began.", "C6"),
-    "reassigned": ("The handoff got a new owner while the clock was running.", "C6"),
-    "ended_without_contact": ("The handoff ended for a reason that needs no contact.", "C7"),
-    "out_of_scope": ("The lead is outside what this commitment covers.", "N2"),
-    "below_definition": ("The lead was handed over below the agreed definition.", "N7"),
-    "over_cap": ("Beyond the agreed number of handoffs in its month.", "N7"),
-    "nothing_asked": ("Nobody disputed or asked for data.", "N2"),
-    "delivered": ("A first handoff that meets the definition.", "volume"),
-    "returned": ("A recycled lead that came back does not count again.", "volume"),
-    "undelivered": ("Sales found a duplicate or unusable contact data.", "volume"),
-    "meets_definition": ("The lead met every criterion of the definition.", "definition_fit"),
-    "fails_definition": ("The lead failed a criterion of the definition.", "definition_fit"),
-    "complete": ("All required fields were there.", "completeness"),
-    "incomplete": ("A required field was missing.", "completeness"),
-    "accepted": ("Sales accepted it.", "acceptance_rate"),
-    "dispute_upheld": ("A dispute was upheld: it counts as accepted.", "acceptance_rate"),
-    "rejected_for_quality": ("Sales rejected it for a reason about quality.", "acceptance_rate"),
-    "not_about_quality": ("It was recycled, or rejected for a reason that is not about quality.", "acceptance_rate"),
-    "never_contacted": ("It was rejected for a reason that needs contact, without an attempt.", "acceptance_rate"),
-    "undecided": ("Sales has not decided.", "acceptance_rate"),
-    "documented": ("It went back with a reason code.", "reasons_documented"),
-    "undocumented": ("It went back without a reason code.", "reasons_documented"),
-    "not_returned": ("Sales kept it.", "reasons_documented"),
-    "enough_attempts": ("It was given up after the attempts that the reason needs.", "attempts_before_giving_up"),
-    "too_few_attempts": ("It was given up before the attempts that the reason needs.", "attempts_before_giving_up"),
-    "not_given_up": ("It ended for a reason that needs no number of attempts.", "attempts_before_giving_up"),
-}
-RULE_NAMES = tuple(RULES)
 _RULE = {name: index for index, name in enumerate(RULE_NAMES)}
-
-HANDOFF = np.dtype(
-    [
-        ("id", "i8"),
-        ("qualified_at", "M8[us]"),
-        ("first", "?"),  # the lead's first handoff, no recycled return
-        ("below_definition", "?"),
-        ("complete", "?"),
-        ("in_scope", "i8"),  # bit n: in the scope of the nth commitment
-        ("month_rank", "i8"),  # 1 for the first of its local month (rule N7)
-    ]
-)
-ASSIGNMENT = np.dtype([("row", "i8"), ("at", "M8[us]"), ("id", "i8")])
-ATTEMPT = np.dtype(
-    [
-        ("row", "i8"),
-        ("at", "M8[us]"),
-        ("id", "i8"),
-        ("entered_at", "M8[us]"),  # NaT from a system of record, which always counts (rule A4)
-        ("outbound", "?"),  # outbound, by a person, answered or not
-        ("touch", "?"),  # two-way, by a person, in either direction
-    ]
-)
-DISPOSITION = np.dtype(
-    [
-        ("row", "i8"),
-        ("at", "M8[us]"),
-        ("id", "i8"),
-        ("entered_at", "M8[us]"),
-        ("verdict", "i8"),
-        ("has_reason", "?"),
-        ("quality", "?"),
-        ("needs_contact", "?"),
-        ("needs_attempts", "i8"),
-        ("undelivered", "?"),
-    ]
-)
-OUTCOME = np.dtype([("row", "i8"), ("at", "M8[us]"), ("id", "i8"), ("entered_at", "M8[us]")])
-HOLD = np.dtype([("row", "i8"), ("at", "M8[us]"), ("id", "i8"), ("ended_at", "M8[us]")])
-DISPUTE = np.dtype([("row", "i8"), ("at", "M8[us]"), ("id", "i8"), ("answered_at", "M8[us]"), ("upheld", "?")])
 
 VERDICT = np.dtype(
     [
@@ -120,21 +38,6 @@ VERDICT = np.dtype(
     ]
 )
 
-NAT = np.datetime64("NaT", "us")
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What happened to handoffs of one version. See the module's words on shapes."""
-
-    handoffs: np.ndarray
-    assignments: np.ndarray
-    attempts: np.ndarray
-    dispositions: np.ndarray
-    outcomes: np.ndarray
-    holds: np.ndarray
-    disputes: np.ndarray
-
 
 def evaluate(terms: Terms, calendars: Mapping[str | None, BusinessTime], facts: Facts, now: datetime) -> np.ndarray:
     """Every clock of every handoff at `now`, as an array of `VERDICT`.
@@ -143,71 +46,12 @@ def evaluate(terms: Terms, calendars: Mapping[str | None, BusinessTime], facts: 
     not known yet. Each handoff gets at least one verdict for each commitment, so that the columns add up (N2).
     """
     moment = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us")
-    history = _History(terms, calendars, facts, moment)
+    history = History(terms, calendars, facts, moment)
     verdicts = [_judge(promise, history) for promise in terms.promises]
     return np.concatenate(verdicts) if verdicts else np.empty(0, VERDICT)
 
 
-class _History:
-    """The facts known at `now`, with what several kinds ask of them."""
-
-    def __init__(self, terms: Terms, calendars: Mapping[str | None, BusinessTime], facts: Facts, now: np.datetime64):
-        self.terms, self.calendars, self.now = terms, calendars, now
-        self.handoffs, self.size = facts.handoffs, len(facts.handoffs)
-        self.rows = np.arange(self.size)
-        self.assignments = _known(facts.assignments, now)
-        self.attempts = self._timely(_known(facts.attempts, now))
-        self.dispositions = _known(facts.dispositions, now)
-        self.outcomes = _known(facts.outcomes, now)
-        self.holds = _merged(_known(facts.holds, now), now)
-        self.disputes = _known(facts.disputes, now)
-        # Late entries are evidence but stop no clock (rule A4).
-        self.timely_dispositions = self._timely(self.dispositions)
-        self.timely_outcomes = self._timely(self.outcomes)
-
-        self.accepted_at = _first(self.dispositions[self.dispositions["verdict"] == ACCEPTED], self.size)
-        self.latest = _last_index(self.dispositions, self.size)
-        self.has_outcome = np.zeros(self.size, bool)
-        after = self.outcomes["at"] >= self.accepted_at[self.outcomes["row"]]
-        self.has_outcome[self.outcomes["row"][after]] = True
-        self._find_end()
-
-    def _timely(self, events: np.ndarray) -> np.ndarray:
-        """Events entered by a system, or by a person within the grace (rule A4)."""
-        late = events["entered_at"] > events["at"]
-        if late.any():
-            taken = self.calendars[self.terms.calendar].elapsed_many(events["at"][late], events["entered_at"][late])
-            late[late] = taken > np.timedelta64(self.terms.entry_grace_seconds, "s")
-        return events[~late] if late.any() else events
-
-    def _find_end(self) -> None:
-        """Where each handoff ended (rule C7), and where it ended for a reason that needs no contact.
-
-        An end that was entered too late (A4) excludes nothing that ran before it was entered.
-        """
-        final = self.dispositions[self.dispositions["verdict"] != ACCEPTED]
-        outcomes = self.outcomes[self.outcomes["at"] >= self.accepted_at[self.outcomes["row"]]]
-        first = _first_index(final, self.size)
-        self.given_back = first
-        returned_at = _take(final["at"], first)
-        self.ended_at = np.fmin(returned_at, _first(outcomes, self.size))
-        self.final = final
-        without_contact = (first >= 0) & _take(final["has_reason"] & ~final["needs_contact"], first, False)
-        without_contact &= returned_at == self.ended_at
-        entered = np.fmax(returned_at, _take(final["entered_at"], first))
-        timely = np.isin(_take(final["id"], first, 0), self.timely_dispositions["id"])
-        excused_at = np.where(timely, returned_at, entered)
-        self.excused_at = np.where(without_contact & (excused_at <= self.now), excused_at, NAT)
-
-    def owner_at(self, rows: np.ndarray, moments: np.ndarray) -> np.ndarray:
-        """Id of the assignment in effect for `rows` (no row twice) at `moments`; 0 for none (rule N4)."""
-        at = np.full(self.size, NAT)
-        at[rows] = moments
-        index = _last_index(self.assignments, self.size, self.assignments["at"] <= at[self.assignments["row"]])
-        return _take(self.assignments["id"], index, 0)[rows]
-
-
-def _judge(promise: Promise, history: _History) -> np.ndarray:
+def _judge(promise: Promise, history: History) -> np.ndarray:
     """All verdicts of one commitment, deciding ones marked."""
     verdicts = _BY_KIND.get(promise.kind.code, _clocks)(promise, history)
     verdicts["promise"] = promise.index
@@ -225,7 +69,7 @@ def _judge(promise: Promise, history: _History) -> np.ndarray:
     return verdicts
 
 
-def _static_exclusions(promise: Promise, history: _History) -> np.ndarray:
+def _static_exclusions(promise: Promise, history: History) -> np.ndarray:
     """Per handoff the rule that excludes it whatever happens, or -1 (rules N2 and N7)."""
     handoffs = history.handoffs
     rule = np.full(history.size, -1)
@@ -237,16 +81,20 @@ def _static_exclusions(promise: Promise, history: _History) -> np.ndarray:
     return rule
 
 
+def _set(out: np.ndarray, where: np.ndarray | slice, state: int, rule: str) -> None:
+    out["state"][where], out["rule"][where] = state, _RULE[rule]
+
+
 # --- Kinds with a time limit -------------------------------------------------------------------------------------
 
 
-def _clocks(promise: Promise, history: _History) -> np.ndarray:
+def _clocks(promise: Promise, history: History) -> np.ndarray:
     """Verdicts of a kind with a limit: one for each handoff, or for each owner where it starts afresh (rule C6)."""
     if promise.start != Start.ASSIGNED:
         return _layer(promise, history, history.rows, _starts(promise, history))
     layers = []
     assigned = history.assignments
-    ordinal = _ordinals(assigned["row"])
+    ordinal = ordinals(assigned["row"])
     unassigned = np.setdiff1d(history.rows, assigned["row"])
     layers.append(_layer(promise, history, unassigned, np.full(len(unassigned), NAT)))
     for k in range(ordinal.max(initial=-1) + 1):
@@ -262,42 +110,42 @@ def _clocks(promise: Promise, history: _History) -> np.ndarray:
     return np.concatenate(layers)
 
 
-def _starts(promise: Promise, history: _History) -> np.ndarray:
+def _starts(promise: Promise, history: History) -> np.ndarray:
     if promise.start == Start.ROUTED:
-        return _first(history.assignments, history.size)
+        return first(history.assignments, history.size)
     if promise.start == Start.ACCEPTED:
         return history.accepted_at
     return history.handoffs["qualified_at"]
 
 
-def _stops(promise: Promise, history: _History, since: np.ndarray) -> np.ndarray:
+def _stops(promise: Promise, history: History, since: np.ndarray) -> np.ndarray:
     """Per handoff the first moment at or after `since` that stops the kind's clock (rules A3 and C3)."""
     size, kind = history.size, promise.kind.code
 
-    def first(events: np.ndarray, count: int = 1) -> np.ndarray:
-        return _first(events, size, events["at"] >= since[events["row"]], count)
+    def soonest(events: np.ndarray, count: int = 1) -> np.ndarray:
+        return first(events, size, events["at"] >= since[events["row"]], count)
 
     if kind == "routing":
-        return first(history.assignments)
+        return soonest(history.assignments)
     if kind == "acceptance":
-        return first(history.timely_dispositions)
+        return soonest(history.timely_dispositions)
     if kind == "disposition":
         returned = history.timely_dispositions
         returned = returned[(returned["verdict"] != ACCEPTED) & returned["has_reason"]]
         outcomes = history.timely_outcomes
         outcomes = outcomes[outcomes["at"] >= history.accepted_at[outcomes["row"]]]
-        return np.fmin(first(returned), first(outcomes))
+        return np.fmin(soonest(returned), soonest(outcomes))
     if kind == "first_touch":
-        return first(history.attempts[history.attempts["touch"]])
+        return soonest(history.attempts[history.attempts["touch"]])
     outbound = history.attempts[history.attempts["outbound"]]
     if kind == "attempts":
-        return np.fmin(first(outbound, promise.attempts), first(outbound[outbound["touch"]]))
-    return first(outbound)
+        return np.fmin(soonest(outbound, promise.attempts), soonest(outbound[outbound["touch"]]))
+    return soonest(outbound)
 
 
 def _layer(
     promise: Promise,
-    history: _History,
+    history: History,
     rows: np.ndarray,
     started: np.ndarray,
     until: np.ndarray | None = None,
@@ -327,7 +175,7 @@ def _layer(
 
 def _timed(
     promise: Promise,
-    history: _History,
+    history: History,
     rows: np.ndarray,
     started: np.ndarray,
     stopped: np.ndarray,
@@ -378,14 +226,14 @@ def _timed(
 class _Span:
     """Business time from the starts on, without what was on hold (rule C5). Positions are µs of open time."""
 
-    def __init__(self, calendar: BusinessTime, history: _History, rows: np.ndarray, started: np.ndarray):
+    def __init__(self, calendar: BusinessTime, history: History, rows: np.ndarray, started: np.ndarray):
         self.calendar = calendar
         self.started = started
         self.from_ = calendar.position_many(started)
         self.on_hold = np.zeros(len(rows), bool)
         self.holds = []
         holds = history.holds
-        ordinal = _ordinals(holds["row"])
+        ordinal = ordinals(holds["row"])
         for k in range(ordinal.max(initial=-1) + 1):
             layer = holds[ordinal == k]
             begin, end = np.full(history.size, NAT), np.full(history.size, NAT)
@@ -428,10 +276,10 @@ class _Span:
         return instants
 
 
-def _dispute_answers(promise: Promise, history: _History) -> np.ndarray:
+def _dispute_answers(promise: Promise, history: History) -> np.ndarray:
     """A clock for each dispute or request for data; a handoff without one is excluded."""
     disputes = history.disputes
-    ordinal = _ordinals(disputes["row"])
+    ordinal = ordinals(disputes["row"])
     quiet = np.setdiff1d(history.rows, disputes["row"])
     nothing = _plain(history, quiet)
     nothing["started_at"] = NAT
@@ -453,7 +301,7 @@ def _dispute_answers(promise: Promise, history: _History) -> np.ndarray:
 # --- Kinds without a time limit ----------------------------------------------------------------------------------
 
 
-def _plain(history: _History, rows: np.ndarray) -> np.ndarray:
+def _plain(history: History, rows: np.ndarray) -> np.ndarray:
     """Verdicts without due and elapsed, started when the lead qualified."""
     out = np.zeros(len(rows), VERDICT)
     out["row"], out["started_at"] = rows, history.handoffs["qualified_at"][rows]
@@ -462,7 +310,7 @@ def _plain(history: _History, rows: np.ndarray) -> np.ndarray:
     return out
 
 
-def _decided(out: np.ndarray, history: _History, moments: np.ndarray) -> np.ndarray:
+def _decided(out: np.ndarray, history: History, moments: np.ndarray) -> np.ndarray:
     """Fill in when each was decided (NaT: not yet) and whom it counts for (rule N4)."""
     is_open = out["state"] == OPEN
     out["stopped_at"] = np.where(is_open, NAT, moments)
@@ -470,10 +318,10 @@ def _decided(out: np.ndarray, history: _History, moments: np.ndarray) -> np.ndar
     return out
 
 
-def _volume(promise: Promise, history: _History) -> np.ndarray:
+def _volume(promise: Promise, history: History) -> np.ndarray:
     out, handoffs = _plain(history, history.rows), history.handoffs
-    undelivered = _take(history.dispositions["undelivered"], history.latest, False)
-    disposed_at = _take(history.dispositions["at"], history.latest)
+    undelivered = take(history.dispositions["undelivered"], history.latest, False)
+    disposed_at = take(history.dispositions["at"], history.latest)
     _set(out, slice(None), MET, "delivered")
     _set(out, undelivered, EXCLUDED, "undelivered")
     _set(out, handoffs["below_definition"], EXCLUDED, "below_definition")
@@ -482,28 +330,28 @@ def _volume(promise: Promise, history: _History) -> np.ndarray:
     return _decided(out, history, np.where(late, disposed_at, handoffs["qualified_at"]))
 
 
-def _definition_fit(promise: Promise, history: _History) -> np.ndarray:
+def _definition_fit(promise: Promise, history: History) -> np.ndarray:
     out, below = _plain(history, history.rows), history.handoffs["below_definition"]
     _set(out, ~below, MET, "meets_definition")
     _set(out, below, MISSED, "fails_definition")
     return _decided(out, history, history.handoffs["qualified_at"])
 
 
-def _completeness(promise: Promise, history: _History) -> np.ndarray:
+def _completeness(promise: Promise, history: History) -> np.ndarray:
     out, complete = _plain(history, history.rows), history.handoffs["complete"]
     _set(out, complete, MET, "complete")
     _set(out, ~complete, MISSED, "incomplete")
     return _decided(out, history, history.handoffs["qualified_at"])
 
 
-def _acceptance_rate(promise: Promise, history: _History) -> np.ndarray:
+def _acceptance_rate(promise: Promise, history: History) -> np.ndarray:
     """By the latest disposition; an upheld dispute counts as accepted."""
     out, latest, given = _plain(history, history.rows), history.latest, history.dispositions
-    verdict, at = _take(given["verdict"], latest, -1), _take(given["at"], latest)
-    quality = (verdict == REJECTED) & _take(given["has_reason"] & given["quality"], latest, False)
+    verdict, at = take(given["verdict"], latest, -1), take(given["at"], latest)
+    quality = (verdict == REJECTED) & take(given["has_reason"] & given["quality"], latest, False)
     human = history.attempts[history.attempts["outbound"] | history.attempts["touch"]]
     begun = history.handoffs["qualified_at"][human["row"]]
-    tried = ~np.isnat(_first(human, history.size, (human["at"] >= begun) & (human["at"] <= at[human["row"]])))
+    tried = ~np.isnat(first(human, history.size, (human["at"] >= begun) & (human["at"] <= at[human["row"]])))
     upheld = history.disputes[history.disputes["upheld"] & (history.disputes["answered_at"] <= history.now)]
     upheld_at = np.full(history.size, NAT)
     np.fmin.at(upheld_at, upheld["row"], upheld["answered_at"])
@@ -511,29 +359,29 @@ def _acceptance_rate(promise: Promise, history: _History) -> np.ndarray:
     _set(out, slice(None), EXCLUDED, "not_about_quality")
     _set(out, latest < 0, OPEN, "undecided")
     _set(out, quality, MISSED, "rejected_for_quality")
-    _set(out, quality & _take(given["needs_contact"], latest, False) & ~tried, EXCLUDED, "never_contacted")
+    _set(out, quality & take(given["needs_contact"], latest, False) & ~tried, EXCLUDED, "never_contacted")
     _set(out, verdict == ACCEPTED, MET, "accepted")
     _set(out, ~np.isnat(upheld_at), MET, "dispute_upheld")
     return _decided(out, history, np.where(np.isnat(at), upheld_at, at))
 
 
-def _reasons_documented(promise: Promise, history: _History) -> np.ndarray:
+def _reasons_documented(promise: Promise, history: History) -> np.ndarray:
     out, latest, given = _plain(history, history.rows), history.latest, history.dispositions
-    verdict = _take(given["verdict"], latest, -1)
-    returned, documented = verdict > ACCEPTED, _take(given["has_reason"], latest, False)
+    verdict = take(given["verdict"], latest, -1)
+    returned, documented = verdict > ACCEPTED, take(given["has_reason"], latest, False)
     kept = ~returned & history.has_outcome
     _set(out, slice(None), OPEN, "undecided")
     _set(out, kept, EXCLUDED, "not_returned")
     _set(out, returned & documented, MET, "documented")
     _set(out, returned & ~documented, MISSED, "undocumented")
-    return _decided(out, history, np.where(kept, history.ended_at, _take(given["at"], latest)))
+    return _decided(out, history, np.where(kept, history.ended_at, take(given["at"], latest)))
 
 
-def _attempts_before_giving_up(promise: Promise, history: _History) -> np.ndarray:
+def _attempts_before_giving_up(promise: Promise, history: History) -> np.ndarray:
     """Decided where the handoff first went back: a reason such as “no answer” needs attempts before it."""
-    out, first, final = _plain(history, history.rows), history.given_back, history.final
-    at = _take(final["at"], first)
-    needed = np.where(_take(final["has_reason"], first, False), _take(final["needs_attempts"], first, 0), 0)
+    out, given_back, final = _plain(history, history.rows), history.given_back, history.final
+    at = take(final["at"], given_back)
+    needed = np.where(take(final["has_reason"], given_back, False), take(final["needs_attempts"], given_back, 0), 0)
     if promise.attempts is not None:
         needed = np.where(needed > 0, promise.attempts, 0)
     attempts = history.attempts[history.attempts["outbound"]]
@@ -556,76 +404,6 @@ _BY_KIND = {
     "attempts_before_giving_up": _attempts_before_giving_up,
     "dispute_answer": _dispute_answers,
 }
-
-
-# --- Arrays of events sorted by (row, at, id) ----------------------------------------------------------------------
-
-
-def _known(events: np.ndarray, now: np.datetime64) -> np.ndarray:
-    """Events that have happened by `now`."""
-    happened = events["at"] <= now
-    return events if happened.all() else events[happened]
-
-
-def _set(out: np.ndarray, where: np.ndarray | slice, state: int, rule: str) -> None:
-    out["state"][where], out["rule"][where] = state, _RULE[rule]
-
-
-def _take(column: np.ndarray, index: np.ndarray, default: object = NAT) -> np.ndarray:
-    """`column[index]`, with the default where the index is -1."""
-    if not len(column):
-        return np.full(len(index), default, column.dtype)
-    return np.where(index >= 0, column[index], np.array(default, column.dtype))
-
-
-def _ordinals(rows: np.ndarray) -> np.ndarray:
-    """0 for the first event of each row, 1 for the second, and so on; `rows` is sorted."""
-    if not len(rows):
-        return np.empty(0, int)
-    begins = np.r_[True, rows[1:] != rows[:-1]]
-    position = np.arange(len(rows))
-    return position - np.maximum.accumulate(np.where(begins, position, 0))
-
-
-def _first_index(events: np.ndarray, size: int, keep: np.ndarray | None = None, count: int = 1) -> np.ndarray:
-    """Per row the index of its `count`th event among those kept, or -1."""
-    index = np.arange(len(events)) if keep is None else np.flatnonzero(keep)
-    found = np.full(size, -1)
-    rows = events["row"][index]
-    chosen = index[_ordinals(rows) == count - 1]
-    found[events["row"][chosen]] = chosen
-    return found
-
-
-def _first(events: np.ndarray, size: int, keep: np.ndarray | None = None, count: int = 1) -> np.ndarray:
-    """Per row the time of its `count`th event among those kept, or NaT."""
-    return _take(events["at"], _first_index(events, size, keep, count))
-
-
-def _last_index(events: np.ndarray, size: int, keep: np.ndarray | None = None) -> np.ndarray:
-    """Per row the index of its last event among those kept, or -1."""
-    index = np.arange(len(events)) if keep is None else np.flatnonzero(keep)
-    found = np.full(size, -1)
-    # Of repeated indices numpy keeps the last assignment, which is the latest event.
-    found[events["row"][index]] = index
-    return found
-
-
-def _merged(holds: np.ndarray, now: np.datetime64) -> np.ndarray:
-    """Overlapping holds of a handoff as one (rule C5); one that has not ended by `now` is open."""
-    merged: list[tuple] = []
-    forever = np.datetime64(2**62, "us")
-    for hold in holds:
-        end = hold["ended_at"]
-        end = forever if np.isnat(end) or end > now else end
-        if merged and merged[-1][0] == hold["row"] and hold["at"] <= merged[-1][3]:
-            row, at, first_id, last = merged[-1]
-            merged[-1] = (row, at, first_id, max(last, end))
-        else:
-            merged.append((hold["row"], hold["at"], hold["id"], end))
-    out = np.array(merged, HOLD) if merged else np.empty(0, HOLD)
-    out["ended_at"][out["ended_at"] == forever] = NAT
-    return out
 
 
 def _mark_deciding(verdicts: np.ndarray) -> None:

@@ -156,7 +156,7 @@ def _is_unlinked(case: Case) -> bool:
 
 
 ANY = (OUTBOUND, INBOUND, MISSED)
-# The first that holds is the cause. What ours and the CRM's wall clock agree on comes first: only the zone differs.
+# The first that holds is the cause. Where the wall clocks agree, only the zone in which ours were read differs.
 CAUSES = (
     Cause("clock_change", "the clocks changed in between, and the CRM subtracts wall clocks",
           lambda case: abs(case.stop - case.first) <= TOLERANCE),
@@ -173,7 +173,8 @@ CAUSES = (
     Cause("later_call", "the CRM timed a later call; why is not in the files",
           lambda case: case.redialled(timedelta.max, (OUTBOUND,))),
     Cause("planned_call", "the CRM timed the full or half hour for which a call was planned",
-          lambda case: (case.stop + TOLERANCE).minute in (0, 30)),
+          # A deal's creation is cut to the minute, so the call that was timed began up to 59 seconds after the stop.
+          lambda case: (case.stop + timedelta(seconds=59)).minute in (0, 30)),
     Cause("unlinked_call", "the CRM timed a call of the owner that is linked to nobody", _is_unlinked),
     Cause("unexplained", "nothing in the files explains it", lambda case: True),
 )  # fmt: skip
@@ -206,12 +207,13 @@ class Comparison:
         reading = Reading(instead, 0, 0, Counter(), Counter())
         for case in self.cases:
             other = case.response.read_in(self.zone, instead)
-            change = other.elapsed - case.response.elapsed
-            agrees = agree(case.deal.sla, other)
+            change, agrees = other.elapsed - case.response.elapsed, agree(case.deal.sla, other)
             reading.agreeing += agrees
             reading.gained += agrees and not case.agrees
-            reading.lost[change] += case.agrees and not agrees
-            reading.changed[change] += case.agrees and bool(change)
+            if case.agrees and not agrees:
+                reading.lost[change] += 1
+            if case.agrees and change:
+                reading.changed[change] += 1
         return reading
 
 

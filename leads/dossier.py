@@ -16,6 +16,7 @@ from agreements.catalogue import FIELDS
 from agreements.terms import Promise, Terms
 from leads import clocks, explanations, qualification, strips, timeline, worklist
 from leads.models import Attempt, Clock, Dispute, Handoff, Hold
+from leads.rules import RULES
 from slaportal.models import User
 
 COPIED = ("source", "campaign", "segment", "score")
@@ -66,10 +67,9 @@ class Dossier:
     facts: list[Fact]
     timed: list[Promised]
     counted: list[Promised]
-    events: list[timeline.Event]
+    events: list[list[timeline.Event]]
     ahead: list[timeline.Event]
     earlier: list[Attempt]
-    tries: int
     owed: worklist.Owed | None
     held: Hold | None
     asked: Dispute | None
@@ -111,7 +111,7 @@ def of(handoff: Handoff, user: User, *, now: datetime, zone: ZoneInfo) -> Dossie
 
     def why(clock: Clock, promise: Promise) -> Why:
         run = explanations.run_of(clock, promise, calendars, holds, now=now, zone=zone)
-        sentence, anchor = clocks.RULES[clock.rule]
+        sentence, anchor = RULES[clock.rule]
         frozen = agreed.calendars.get(promise.calendar)
         return Why(
             clock=clock,
@@ -139,10 +139,9 @@ def of(handoff: Handoff, user: User, *, now: datetime, zone: ZoneInfo) -> Dossie
         facts=_facts(handoff),
         timed=[each for each in promised if each.limit],
         counted=[each for each in promised if not each.limit],
-        events=[event for event in events if not event.is_ahead],
+        events=timeline.folded(event for event in events if not event.is_ahead),
         ahead=[event for event in events if event.is_ahead],
         earlier=[attempt for attempt in attempts if attempt.at < handoff.qualified_at and not attempt.voided_at],
-        tries=len(tries),
         owed=worklist.next_owed(_owed(handoff, now), len(tries), now=now, zone=zone),
         held=next((held for held in handoff.holds.all() if held.ended_at is None), None),
         asked=next((dispute for dispute in handoff.disputes.all() if dispute.answered_at is None), None),

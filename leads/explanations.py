@@ -146,8 +146,8 @@ def sentence(run: Run, limit: str = "") -> str:
 def _terms(run: Run, end: datetime) -> tuple[list[str], int, int, int]:
     """The terms of the sum, its total with holds and without, and the unit of all of them, in seconds."""
     days = by_day(run.calendar.windows(run.started_at, end), run.zone)
-    gross = run.calendar.elapsed(run.started_at, end)
-    unit = 1 if run.limit % 60 or gross < timedelta(minutes=1) else 60
+    gross, net = run.calendar.elapsed(run.started_at, end), run.net(end)
+    unit = 1 if run.limit % 60 or NONE < net < timedelta(minutes=1) else 60
     if len(days) == 1 and 1 < len(stretches := next(iter(days.values()))) <= MOST_STRETCHES:
         named = [(hours_of(stretch, run.zone), length(stretch)) for stretch in stretches]
     else:
@@ -162,7 +162,7 @@ def _terms(run: Run, end: datetime) -> tuple[list[str], int, int, int]:
         if after > before:
             terms.append(f"{in_words(after - before)} {name}")
         before = after
-    return terms, _rounded(gross, unit), _rounded(run.net(end), unit), unit
+    return terms, _rounded(gross, unit), _rounded(net, unit), unit
 
 
 def _verdict(run: Run, net: int, unit: int) -> str:
@@ -185,9 +185,9 @@ def in_words(seconds: int) -> str:
     """“45 s”, “50 min”, “4 h”, “1 h 10”: exact, because these are added up."""
     hours, rest = divmod(seconds, 3600)
     minutes, rest = divmod(rest, 60)
-    if rest:
+    if rest or not seconds:
         parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
-        return " ".join(f"{amount}{NBSP}{unit}" for amount, unit in parts if amount)
+        return " ".join(f"{amount}{NBSP}{unit}" for amount, unit in parts if amount) or f"0{NBSP}s"
     if hours:
         return f"{hours}{NBSP}h{NBSP}{minutes:02}" if minutes else f"{hours}{NBSP}h"
     return f"{minutes}{NBSP}min"

@@ -13,13 +13,13 @@ import numpy as np
 from django.db import connection
 
 from agreements.terms import Terms
-from leads import clocks
+from leads import history
 from leads.models import TWO_WAY, Channel, Direction, Handoff, Outcome, Verdict
 
 # Besides what the rules read, what the handoff's own row shows: its owner and how far it came.
-ASSIGNMENT = np.dtype([*clocks.ASSIGNMENT.descr, ("owner", "i8"), ("team", "i8")])
-OUTCOME = np.dtype([*clocks.OUTCOME.descr, ("kind", "i8")])
-HANDOFF = np.dtype([*clocks.HANDOFF.descr, ("owner", "i8"), ("team", "i8"), ("stage", "i8"), ("ended_at", "M8[us]")])
+ASSIGNMENT = np.dtype([*history.ASSIGNMENT.descr, ("owner", "i8"), ("team", "i8")])
+OUTCOME = np.dtype([*history.OUTCOME.descr, ("kind", "i8")])
+HANDOFF = np.dtype([*history.HANDOFF.descr, ("owner", "i8"), ("team", "i8"), ("stage", "i8"), ("ended_at", "M8[us]")])
 
 OUTCOME_KINDS = tuple(Outcome.Kind.values)
 POSTGRES_EPOCH = np.datetime64("2000-01-01", "us").astype("i8")
@@ -81,11 +81,11 @@ def _received(block: bytes, dtype: np.dtype) -> np.ndarray:
         return numbers
     missing = numbers == MINUS_INFINITY
     times = (np.where(missing, 0, numbers) + POSTGRES_EPOCH).astype("M8[us]")
-    times[missing] = clocks.NAT
+    times[missing] = history.NAT
     return times
 
 
-def load(ids: Sequence[int], terms: Terms, agreement_id: int) -> clocks.Facts:
+def load(ids: Sequence[int], terms: Terms, agreement_id: int) -> history.Facts:
     """The facts of handoffs of one version, `handoffs` in the order of their ids."""
     given, parameters = picked(ids)
     stages = _coded("h.stage", Handoff.Stage.values)
@@ -106,20 +106,20 @@ def load(ids: Sequence[int], terms: Terms, agreement_id: int) -> clocks.Facts:
         return found[np.lexsort((found["id"], found["at"], found["row"]))]
 
     entered = "CASE WHEN f.from_system THEN NULL ELSE f.entered_at END"
-    return clocks.Facts(
+    return history.Facts(
         handoffs=handoffs,
         assignments=events(
             "SELECT f.handoff_id, f.at, f.id, f.owner_id, f.team_id "
             "FROM picked JOIN leads_assignment f ON f.handoff_id = picked.id",
             ASSIGNMENT,
         ),
-        attempts=events(_attempts(entered), clocks.ATTEMPT),
+        attempts=events(_attempts(entered), history.ATTEMPT),
         dispositions=events(
             f"SELECT f.handoff_id, f.at, f.id, {entered}, {_coded('f.verdict', Verdict.values)}, "
             "f.reason_id IS NOT NULL, r.is_quality, r.needs_contact, r.needs_attempts, r.undelivered "
             "FROM picked JOIN leads_disposition f ON f.handoff_id = picked.id "
             "LEFT JOIN leads_reasoncode r ON r.id = f.reason_id WHERE f.voided_at IS NULL",
-            clocks.DISPOSITION,
+            history.DISPOSITION,
         ),
         outcomes=events(
             f"SELECT f.handoff_id, f.at, f.id, {entered}, {_coded('f.kind', OUTCOME_KINDS)} "
@@ -129,12 +129,12 @@ def load(ids: Sequence[int], terms: Terms, agreement_id: int) -> clocks.Facts:
         holds=events(
             "SELECT f.handoff_id, f.started_at, f.id, f.ended_at "
             "FROM picked JOIN leads_hold f ON f.handoff_id = picked.id",
-            clocks.HOLD,
+            history.HOLD,
         ),
         disputes=events(
             "SELECT f.handoff_id, f.opened_at, f.id, f.answered_at, f.upheld "
             "FROM picked JOIN leads_dispute f ON f.handoff_id = picked.id",
-            clocks.DISPUTE,
+            history.DISPUTE,
         ),
     )
 

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from agreements.models import Agreement, Commitment
 from leads import periods
-from leads.clocks import RULES
 from leads.models import Assignment, Clock, Handoff, HandoffQuerySet, Lead, Outcome
+from leads.rules import RULES
 from slaportal.models import Team, User
 
 NOBODY = "none"

@@ -43,9 +43,9 @@ class FactForm(forms.Form):
 
     name = label = icon = ""
 
-    def __init__(self, data: object = None, *, handoff: Handoff, user: User) -> None:
+    def __init__(self, data: object = None, *, handoff: Handoff) -> None:
         super().__init__(data, auto_id=f"{self.name}_%s")
-        self.handoff, self.user = handoff, user
+        self.handoff = handoff
         if "at" in self.fields:
             local = timezone.localtime(timezone.now())
             self.fields["at"].help_text = f"Empty means now. Your time zone: {timezone.get_current_timezone_name()}."
@@ -87,8 +87,8 @@ class ReturnForm(FactForm):
     reason = forms.ModelChoiceField(ReasonCode.objects.none(), empty_label="Choose a reason")
     note = forms.CharField(required=False, widget=forms.Textarea({"rows": 2}))
 
-    def __init__(self, data: object = None, *, handoff: Handoff, user: User) -> None:
-        super().__init__(data, handoff=handoff, user=user)
+    def __init__(self, data: object = None, *, handoff: Handoff) -> None:
+        super().__init__(data, handoff=handoff)
         fitting = {f"for_{self.verdict}": True}
         self.fields["reason"].queryset = ReasonCode.objects.filter(is_active=True, **fitting)
 
@@ -154,8 +154,8 @@ class AnswerForm(FactForm):
         label="Upheld",
     )
 
-    def __init__(self, data: object = None, *, handoff: Handoff, user: User) -> None:
-        super().__init__(data, handoff=handoff, user=user)
+    def __init__(self, data: object = None, *, handoff: Handoff) -> None:
+        super().__init__(data, handoff=handoff)
         self.fields["dispute"].queryset = asked = handoff.disputes.filter(answered_at=None)
         self.fields["dispute"].initial = asked.first()
 
@@ -167,8 +167,8 @@ class AssignForm(FactForm):
     owner = forms.ModelChoiceField(User.objects.none(), label="To", empty_label="Choose a person")
     why = forms.CharField(max_length=200, label="Why")
 
-    def __init__(self, data: object = None, *, handoff: Handoff, user: User) -> None:
-        super().__init__(data, handoff=handoff, user=user)
+    def __init__(self, data: object = None, *, handoff: Handoff) -> None:
+        super().__init__(data, handoff=handoff)
         today = timezone.localtime(timezone.now(), handoff.agreement.zone).date()
         team = handoff.team_id or handoff.agreement.sales_team_id
         colleagues = User.objects.available(on=today).filter(team=team, groups__name=roles.REP)

@@ -172,7 +172,7 @@ def _one_transaction(result: ImportResult, options: Options, *, now: datetime) -
         before = User.objects.filter(from_import=True).count()
         with timekeeping.evaluated_together(now=now):
             yield
-        result.counts["people added"] = User.objects.filter(from_import=True).count() - before
+        result.counts["people"] = User.objects.filter(from_import=True).count() - before
         if options.dry_run:
             transaction.set_rollback(True)
     result.written = not options.dry_run

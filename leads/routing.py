@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Count, Q
 
 from agreements.models import Agreement
-from leads import timekeeping
+from leads import timekeeping, tracking
 from leads.models import Assignment, Handoff
 from slaportal import roles
 from slaportal.models import User
@@ -34,19 +34,19 @@ class Rota:
 
 
 @transaction.atomic
-def assign(
-    items: Sequence[tuple[Handoff, User]], *, why: str, by: User | None, now: datetime, at: datetime | None = None
-) -> list[Assignment]:
+def assign(items: Sequence[tuple[Handoff, User]], *, why: str, by: User | None, now: datetime) -> list[Assignment]:
     """Give handoffs to people. Whoever owns one already keeps it, and nothing is written for it."""
-    for handoff, owner in items:
-        if not owner.is_active:
-            raise Refused(f"{owner} cannot log in, so {handoff} cannot be worked by them.")
+    owners = {handoff.pk: owner for handoff, owner in items}
+    handoffs = tracking.locked(handoff for handoff, _ in items)
+    for pk, handoff in handoffs.items():
+        if not owners[pk].is_active:
+            raise Refused(f"{owners[pk]} cannot log in, so {handoff} cannot be worked by them.")
         if handoff.ended_at is not None:
             raise Refused(f"{handoff} has ended; it needs no owner any more.")
     created = Assignment.objects.bulk_create(
-        Assignment(handoff=handoff, owner=owner, team=owner.team, at=at or now, by=by, why=why)
-        for handoff, owner in items
-        if handoff.owner_id != owner.pk
+        Assignment(handoff=handoff, owner=owners[pk], team_id=owners[pk].team_id, at=now, by=by, why=why)
+        for pk, handoff in handoffs.items()
+        if handoff.owner_id != owners[pk].pk
     )
     timekeeping.evaluate_handoffs([assignment.handoff_id for assignment in created], now=now)
     return created

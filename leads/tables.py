@@ -7,11 +7,11 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from leads.clocks import RULES
 from leads.models import Clock, Handoff, Lead
+from leads.rules import RULES
 from slaportal.templatetags.display import duration, state, when
 
-MAIN, FIGURE = {"td": {"class": "main"}}, {"th": {"class": "num"}, "td": {"class": "num"}}
+MAIN, FIGURE = {"td": {"class": "main lead-name"}}, {"th": {"class": "num"}, "td": {"class": "num"}}
 SHORT = {"td": {"class": "nowrap"}}
 
 # The classes of counts; excluded ones are left out, because they judge nobody.
@@ -56,7 +56,7 @@ class HandoffTable(tables.Table):
     def render_promises(self, record: Handoff) -> SafeString:
         counts = Counter(clock.state for clock in record.deciding)
         words = [(TONES[state], counts[state], Clock.State(state).label) for state in TONES if counts[state]]
-        return format_html_join(" · ", '<span class="{}">{} {}</span>', words)
+        return format_html("<span>{}</span>", format_html_join(" · ", '<span class="{}">{} {}</span>', words))
 
     def render_clock_state(self, record: Handoff) -> SafeString:
         return state(Clock.State(record.clock_state).label)
@@ -73,7 +73,7 @@ class HandoffTable(tables.Table):
 class LeadTable(tables.Table):
     """Leads that no version covers."""
 
-    name = tables.Column("Lead", order_by=("name", "pk"), attrs=MAIN)
+    name = tables.Column("Lead", order_by=("name", "pk"), attrs=MAIN, empty_values=())
     received_at = tables.Column("Received", attrs=SHORT)
     source = tables.Column("Source")
     segment = tables.Column("Segment")

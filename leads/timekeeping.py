@@ -13,6 +13,7 @@ from agreements import terms
 from agreements.calendars import Closure, closures_by_calendar
 from agreements.models import Version, local_midnight
 from leads import clock_rows, clocks, facts, stages
+from leads.history import Facts
 from leads.models import Clock, Handoff
 from slaportal.models import Heartbeat
 
@@ -137,7 +138,7 @@ def _evaluate_locked(rows: Sequence[tuple[int, int]], now: datetime) -> int:
     return len(rows)
 
 
-def newest(history: clocks.Facts) -> datetime:
+def newest(history: Facts) -> datetime:
     """The moment of the latest fact. What is stored is never judged as of before it: a tick that read its time just
     before somebody logged an attempt must not forget that attempt."""
     moments = [events["at"] for events in (history.attempts, history.dispositions, history.outcomes, history.holds)]
@@ -147,7 +148,7 @@ def newest(history: clocks.Facts) -> datetime:
     return known[~np.isnat(known)].max().astype(datetime).replace(tzinfo=UTC)
 
 
-def _write_handoffs(history: clocks.Facts) -> None:
+def _write_handoffs(history: Facts) -> None:
     """Keep the handoffs' own rows up to date with their facts: owner, team, stage, end."""
     rows, stored = history.assignments["row"], history.handoffs
     owner, team = np.zeros(len(stored), "i8"), np.zeros(len(stored), "i8")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
+from itertools import groupby
 from operator import or_
 from typing import Any
 
@@ -18,6 +19,8 @@ from slaportal.models import User
 from slaportal.templatetags.display import duration
 
 COUNTS_FOR_NOTHING = "counts for nothing"
+# Runs of so many attempts that changed nothing are folded.
+FOLDED_FROM = 4
 EVIDENCE_ONLY = ("entered late, evidence only", "A4")
 
 
@@ -44,6 +47,13 @@ class Event:
     @property
     def is_voided(self) -> bool:
         return isinstance(self.fact, Voidable) and self.fact.voided_at is not None
+
+    @property
+    def is_plain(self) -> bool:
+        """An attempt that counts, and changed nothing."""
+        return self.kind == "attempt" and not (
+            self.is_voided or self.clocks or self.starts or EVIDENCE_ONLY in self.marks
+        )
 
     @property
     def kind(self) -> str:
@@ -134,6 +144,15 @@ def events_of(
     events.sort(key=lambda event: event.at)
     _add_clocks(events, handoff.clocks.all(), now)
     return sorted(events, key=lambda event: event.at)
+
+
+def folded(events: Iterable[Event]) -> list[list[Event]]:
+    """The time line in groups: long runs of attempts that changed nothing together, everything else by itself."""
+    groups: list[list[Event]] = []
+    for is_plain, run in groupby(events, key=lambda event: event.is_plain):
+        members = list(run)
+        groups += [members] if is_plain and len(members) >= FOLDED_FROM else [[event] for event in members]
+    return groups
 
 
 def _terms_of(handoff: Handoff) -> str:

@@ -5,13 +5,15 @@ Facts are append-only: a correction voids the row, which stays visible and count
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from agreements import terms
-from agreements.calendars import thaw
+from agreements.calendars import closures_by_calendar
+from agreements.models import Version
 from leads import timekeeping
 from leads.models import (
     Attempt,
@@ -82,6 +84,8 @@ def log_attempts(
         if attempt.lead is None and not attempt.contact_id and not attempt.email:
             raise Refused("An attempt names its lead, or the person by contact id or e-mail.")
         _refuse_future(attempt.at, now)
+    for words in {(attempt.channel, attempt.direction, attempt.outcome) for attempt in attempts}:
+        _refuse_unknown(*words)
     known = _known_ids(attempts)
     fresh = {
         (attempt.source_system, attempt.external_id or index): attempt
@@ -104,7 +108,7 @@ def log_attempts(
                 by=attempt.owner or by,
                 note=attempt.note,
                 source_system=attempt.source_system,
-                external_id=attempt.external_id,
+                external_id=attempt.external_id or None,
             )
             for attempt in fresh.values()
         ),
@@ -112,6 +116,13 @@ def log_attempts(
     )
     timekeeping.evaluate_handoffs(_handoffs_of(created), now=now)
     return created
+
+
+def _refuse_unknown(channel: str, direction: str, outcome: str) -> None:
+    told = (("channel", Channel, channel), ("direction", Direction, direction))
+    for noun, words, word in (*told, ("outcome of an attempt", AttemptOutcome, outcome)):
+        if word not in words.values:
+            raise Refused(f"“{word}” is no {noun}; use {', '.join(words.values)}.")
 
 
 def _known_ids(attempts: Sequence[NewAttempt]) -> set[tuple[str, str]]:
@@ -157,14 +168,17 @@ def dispose(
     decisions: Sequence[Decision], *, by: User | None, now: datetime, from_system: bool = False
 ) -> list[Disposition]:
     """Accept, recycle or reject handoffs. What a system of record has said before is passed over."""
-    handoffs = _locked(decision.handoff for decision in decisions)
-    said = _said(handoffs) if from_system else set()
+    handoffs = locked(decision.handoff for decision in decisions)
+    # A voided one too, or its system would bring it back.
+    said = _stored(Disposition.objects.all(), handoffs, "verdict", "at") if from_system else set()
     created = []
     for decision in decisions:
         handoff, at = handoffs[decision.handoff.pk], decision.at or now
         if (handoff.pk, decision.verdict, at) in said:
             continue
         _refuse_decision(decision, handoff, at, now, from_system=from_system)
+        if from_system:
+            said.add((handoff.pk, decision.verdict, at))
         created.append(
             Disposition(
                 handoff=handoff,
@@ -200,14 +214,14 @@ def _refuse_decision(decision: Decision, handoff: Handoff, at: datetime, now: da
         raise Refused(f"{handoff} is accepted already.")
 
 
-def _said(handoffs: dict[int, Handoff]) -> set[tuple[int, str, datetime]]:
-    """Dispositions made before, by handoff, verdict and time; a voided one too, or its system would bring it back."""
-    said: set[tuple[int, str, datetime]] = set()
-    ids = list(handoffs)
-    for begin in range(0, len(ids), CHUNK):
-        rows = Disposition.objects.filter(handoff__in=ids[begin : begin + CHUNK])
-        said.update(rows.values_list("handoff_id", "verdict", "at"))
-    return said
+def _stored(rows: QuerySet, handoff_ids: Iterable[int], *names: str) -> set[tuple]:
+    """The handoff and these fields of the rows of these handoffs."""
+    ids = list(handoff_ids)
+    return {
+        values
+        for begin in range(0, len(ids), CHUNK)
+        for values in rows.filter(handoff__in=ids[begin : begin + CHUNK]).values_list("handoff_id", *names)
+    }
 
 
 @transaction.atomic
@@ -222,12 +236,9 @@ def record_outcomes(
     outcomes: Sequence[NewOutcome], *, by: User | None, now: datetime, from_system: bool = False
 ) -> list[Outcome]:
     """Record what came of accepted handoffs, each kind once. A system of record may repeat itself."""
-    handoffs = _locked(outcome.handoff for outcome in outcomes)
-    had: set[tuple[int, str]] = set()
-    ids = list(handoffs)
-    for begin in range(0, len(ids), CHUNK):
-        rows = Outcome.objects.valid().filter(handoff__in=ids[begin : begin + CHUNK])
-        had.update(rows.values_list("handoff_id", "kind"))
+    handoffs = locked(outcome.handoff for outcome in outcomes)
+    had = _stored(Outcome.objects.valid(), handoffs, "kind")
+    taken_back = _stored(Outcome.objects.exclude(voided_at=None), handoffs, "kind", "at") if from_system else set()
     created = []
     for outcome in outcomes:
         handoff, at = handoffs[outcome.handoff.pk], outcome.at or now
@@ -237,9 +248,9 @@ def record_outcomes(
             raise Refused(f"“{outcome.kind}” is no outcome; use {', '.join(Outcome.Kind.values)}.")
         if at < handoff.qualified_at:
             raise Refused(f"{handoff} began only on {handoff.qualified_at:%Y-%m-%d}; nothing can come of it before.")
+        if from_system and (key in had or (*key, at) in taken_back):
+            continue
         if key in had:
-            if from_system:
-                continue
             raise Refused(f"{handoff} has that outcome already.")
         if not from_system and handoff.stage in (Handoff.Stage.MQL, Handoff.Stage.RECYCLED, Handoff.Stage.REJECTED):
             raise Refused(f"{handoff} is not accepted, so nothing can come of it. Accept it first.")
@@ -267,32 +278,32 @@ def hold(
     """Stop the time of handoffs until they are released (rule C5). Backdating beyond the grace needs RevOps (A4)."""
     if not reason.strip():
         raise Refused("Say why the time shall not count.")
-    locked = _locked(handoffs)
+    fresh = locked(handoffs)
     begin = at or now
     _refuse_future(begin, now)
-    already = set(Hold.objects.filter(handoff__in=locked, ended_at=None).values_list("handoff_id", flat=True))
-    for handoff in locked.values():
+    already = set(Hold.objects.filter(handoff__in=fresh, ended_at=None).values_list("handoff_id", flat=True))
+    for handoff in fresh.values():
         if handoff.pk in already:
             raise Refused(f"{handoff} is on hold already.")
         if handoff.ended_at is not None:
             raise Refused(f"{handoff} has ended; there is nothing to hold.")
         if begin < handoff.qualified_at:
             raise Refused(f"{handoff} began only on {handoff.qualified_at:%Y-%m-%d %H:%M} UTC.")
-        if _beyond_grace(handoff, begin, now) and not (by and by.has_role(roles.REVOPS)):
-            raise Refused("A hold that begins so long ago needs RevOps, because it changes what was measured.")
+    if begin < now and not (by and by.has_role(roles.REVOPS)):
+        _refuse_beyond_grace(fresh.values(), begin, now)
     created = Hold.objects.bulk_create(
-        Hold(handoff=handoff, started_at=begin, reason=reason.strip(), by=by) for handoff in locked.values()
+        Hold(handoff=handoff, started_at=begin, reason=reason.strip(), by=by) for handoff in fresh.values()
     )
-    timekeeping.evaluate_handoffs(locked, now=now)
+    timekeeping.evaluate_handoffs(fresh, now=now)
     return created
 
 
 @transaction.atomic
 def release(handoffs: Sequence[Handoff], *, by: User | None, now: datetime) -> int:
     """Let the time of held handoffs run on; returns how many were on hold."""
-    locked = _locked(handoffs)
-    count = Hold.objects.filter(handoff__in=locked, ended_at=None).update(ended_at=now, released_by=by)
-    timekeeping.evaluate_handoffs(locked, now=now)
+    fresh = locked(handoffs)
+    count = Hold.objects.filter(handoff__in=fresh, ended_at=None).update(ended_at=now, released_by=by)
+    timekeeping.evaluate_handoffs(fresh, now=now)
     return count
 
 
@@ -317,12 +328,12 @@ def answer_dispute(dispute: Dispute, *, answer: str, upheld: bool, by: User | No
     timekeeping.evaluate_handoffs([fresh.handoff_id], now=now)
 
 
-def _locked(handoffs: Iterable[Handoff]) -> dict[int, Handoff]:
+def locked(handoffs: Iterable[Handoff]) -> dict[int, Handoff]:
     """The handoffs as they stand in the database now, locked in the order of their ids."""
     ids = sorted({handoff.pk for handoff in handoffs})
     found: dict[int, Handoff] = {}
     for begin in range(0, len(ids), CHUNK):
-        rows = Handoff.objects.select_for_update().filter(pk__in=ids[begin : begin + CHUNK]).order_by("pk")
+        rows = Handoff.objects.select_for_update(no_key=True).filter(pk__in=ids[begin : begin + CHUNK]).order_by("pk")
         found.update({row.pk: row for row in rows})
     return found
 
@@ -338,8 +349,11 @@ def _refuse_future(at: datetime | None, now: datetime) -> None:
         raise Refused(f"{at:%Y-%m-%d %H:%M} UTC is in the future; log what has happened.")
 
 
-def _beyond_grace(handoff: Handoff, at: datetime, now: datetime) -> bool:
-    """Whether `at` lies more than the agreed grace for late entries before `now` (rule A4)."""
-    agreed = terms.of(handoff.version)
-    calendar = thaw(agreed.calendars[agreed.calendar])
-    return calendar.elapsed(at, now).total_seconds() > agreed.entry_grace_seconds
+def _refuse_beyond_grace(handoffs: Iterable[Handoff], at: datetime, now: datetime) -> None:
+    """Refuse `at` where it lies more than the agreed grace for late entries before `now` (rule A4)."""
+    closures = closures_by_calendar()
+    for version in Version.objects.filter(pk__in={handoff.version_id for handoff in handoffs}):
+        agreed = terms.of(version)
+        taken = agreed.business_times(closures)[agreed.calendar].elapsed(at, now)
+        if taken > timedelta(seconds=agreed.entry_grace_seconds):
+            raise Refused("A hold that begins so long ago needs RevOps, because it changes what was measured.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.contrib import messages
@@ -95,10 +96,10 @@ def _page(request: HttpRequest, pk: int, *, refused: forms.FactForm | None = Non
     shown = dossier.of(found, user, now=timezone.now(), zone=timezone.get_current_timezone())
     offered = forms.offered(found, user, is_held=shown.held is not None, is_asked=shown.asked is not None)
     may_work = forms.may_work(user, found)
-    for event in shown.events:
+    for event in chain.from_iterable(shown.events):
         if may_work and event.kind in VOIDS and not event.is_voided and forms.may_void(user, event.fact):
             event.undo = VOIDS[event.kind]
-    acts = {form.name: form(handoff=found, user=user) for form in offered}
+    acts = {form.name: form(handoff=found) for form in offered}
     if refused is not None:
         acts[refused.name] = refused
     context = {
@@ -124,7 +125,7 @@ def _submit(
     found = _find(request, pk)
     if not allowed(request.user, found):
         raise PermissionDenied
-    form = form_class(request.POST, handoff=found, user=request.user)
+    form = form_class(request.POST, handoff=found)
     if form.is_valid():
         before = _states(found)
         try:

@@ -167,11 +167,11 @@ def due(at: datetime, *, now: datetime, zone: ZoneInfo, is_missed: bool = False)
     """“41 min”, “Tue 10:40” or “12 Mar”; red once it is missed, amber within the hour."""
     local, is_late = at.astimezone(zone), is_missed or at < now
     if local.date() == now.astimezone(zone).date():
-        words = f"{duration(abs(at - now))}{' late' if is_late else ''}"
+        words = duration(abs(at - now)) + (f"{NBSP}late" if is_late else "")
     else:
-        words = f"{'since ' if is_late else ''}{in_short(at, now=now, zone=zone)}"
+        words = ("since " if is_late else "") + in_short(at, now=now, zone=zone).replace(" ", NBSP)
     tone = "bad" if is_late else "warn" if at <= now + SOON else ""
-    return Due(at, words.replace(" ", NBSP), tone, f"{local:%A %-d %B %Y, %H:%M:%S} ({zone.key})")
+    return Due(at, words, tone, f"{local:%A %-d %B %Y, %H:%M:%S} ({zone.key})")
 
 
 def in_short(at: datetime, *, now: datetime, zone: ZoneInfo) -> str:

@@ -20,7 +20,7 @@ from leads.models import Dispute, Handoff, Lead, ReasonCode
 from leads.periods import MONTH, Period
 from reports import demo_cast, scorecards
 from reports.demo_cast import Cast
-from reports.demo_leads import MONTHS
+from reports.demo_leads import MONTHS, SECOND_VERSION
 from reports.demo_plot import Arrival, Fact, Plot
 from reports.models import Scorecard
 from slaportal.models import Team, User
@@ -28,8 +28,6 @@ from slaportal.refusal import Refused
 
 ZONE = ZoneInfo("Europe/Berlin")
 MQLS = 50
-# The month from which version 2 is in force: the first quarter is under version 1.
-SECOND_VERSION = 3
 # When people enter what they did during the day.
 EVENING = time(20, tzinfo=ZONE)
 # What is entered together in the evening; everything else is told at its own moment.

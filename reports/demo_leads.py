@@ -40,6 +40,7 @@ TRADES = {
     "Healthcare": ("Medizintechnik", "Kliniken"),
     "Energy": ("Energie", "Solar"),
 }
+SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ı": "i"})
 TITLES = {
     "VP": ("VP Operations", "VP Sales", "VP Engineering", "VP Marketing", "VP Supply Chain"),
     "C-suite": ("CEO", "COO", "CFO", "CTO", "CIO"),
@@ -89,7 +90,7 @@ class Month:
     slow_answer: float
 
 
-# The six full months, of which the first three are under version 1, and the running one.
+# The six full months and the running one.
 MONTHS = (
     Month(34, 7, 0.40, 0.34, 0.42, 0.9, 0.40, 0.24, 0.10, 1),
     Month(38, 6, 0.36, 0.29, 0.36, 0.9, 0.30, 0.20, 0.08, 1),
@@ -99,6 +100,8 @@ MONTHS = (
     Month(58, 1, 0.12, 0.03, 0.03, 0.1, 0, 0.02, 0.02, 0),
     Month(60, 1, 0.12, 0.02, 0.02, 0.1, 0, 0.02, 0.02, 0),
 )
+# The month from which version 2 is in force.
+SECOND_VERSION = 3
 # Besides them, each month: never delivered, outside every scope, not yet qualified, referred by partners.
 UNUSABLE, UNMATCHED, WAITING, REFERRED = 3, 4, 3, 4
 
@@ -307,5 +310,5 @@ class Leads:
 
 def _plain(text: str) -> str:
     """Letters that fit an address."""
-    bare = unicodedata.normalize("NFKD", text.lower().replace("ı", "i").replace("ß", "ss"))
+    bare = unicodedata.normalize("NFKD", text.lower().translate(SPELT_OUT))
     return "".join(letter for letter in bare if letter.isascii() and letter.isalnum())

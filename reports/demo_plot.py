@@ -1,7 +1,7 @@
 """What sales does with each lead of the demo: review, contact, attempts, decision, outcome. Pure; nothing after `now`.
 
-Whatever people do, they do while the office is open (lunch, weekends and holidays are theirs); only the weekend rota
-looks at what came in, which is how the later months keep the review within 24 hours.
+Whatever people do, they do while the office is open (lunch, weekends and holidays are theirs); only the weekend rota,
+which comes with version 2, looks at what came in: so the later months keep the review within 24 hours.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from agreements.business_time import BusinessTime
 from leads.mapping import LeadRecord
 from leads.models import Verdict
 from leads.periods import Period
-from reports.demo_leads import AT_REVIEW, MEETING, MONTHS, PARTNER, SYNDICATED, Leads, Visit
+from reports.demo_leads import AT_REVIEW, MEETING, MONTHS, PARTNER, SECOND_VERSION, SYNDICATED, Leads, Visit
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 WORKING_DAY = 7.75 * HOUR
@@ -82,7 +82,7 @@ class Plot:
         self.leads = Leads(random=self.random, zone=zone, office=office, scale=scale)
         self.arrivals: list[Arrival] = []
         self.facts: list[Fact] = []
-        self.begin = months[0].start(zone)
+        self.begin, self.rota_begins = months[0].start(zone), months[SECOND_VERSION].start(zone)
         self._returning: dict[Period, list[Visit]] = {month: [] for month in months}
         waiting = [self._local(at).date() for at in self._today()]
         for month, plan in zip(months, MONTHS, strict=True):
@@ -135,13 +135,13 @@ class Plot:
         return visit.at + self.random.uniform(0.5, 7) * MINUTE
 
     def _review(self, visit: Visit, routed: datetime) -> datetime:
-        """When sales accepts or rejects: within 24 hours of the lead's qualifying unless it is marked as late."""
+        """When sales accepts or rejects: within 24 hours, unless marked as late or over a weekend without a rota."""
         if "late review" in visit.marks:
             return self._later(visit.at + DAY, 10, 300)
         reviewed = self._later(routed, 16, 200)
-        if reviewed < visit.at + 23 * HOUR:
+        if reviewed < visit.at + 23 * HOUR or visit.at < self.rota_begins:
             return reviewed
-        # The weekend rota; there is daylight in any 22 hours.
+        # The weekend rota of version 2; there is daylight in any 22 hours.
         while True:
             reviewed = routed + self.random.random() * (visit.at + 23 * HOUR - routed)
             if self._local(reviewed).hour in AWAKE:
@@ -211,9 +211,10 @@ class Plot:
             self._ask(visit, self._later_days(at, 0.5, 2), "protest", PROTEST)
 
     def _come_back(self, visit: Visit, ended: datetime) -> None:
-        """Let every third recycled lead qualify again in a later month."""
+        """Let every third recycled lead qualify again in a later month; what misses a field stays with marketing."""
         later = [month for month in self._returning if month.start(self.zone) > ended + 14 * DAY]
-        if not later or visit.record.source == PARTNER or self.random.random() > 0.35:
+        stays = visit.record.source == PARTNER or "incomplete" in visit.marks
+        if not later or stays or self.random.random() > 0.35:
             return
         month = later[0]
         ((at, source),) = self.leads.alone(month, 1)

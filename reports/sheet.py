@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from agreements.catalogue import CATALOGUE
-from leads.clocks import RULES
+from leads.rules import RULES
 from reports import trends
 from reports.outcomes import PLURALS
 from slaportal.models import Party

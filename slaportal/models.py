@@ -57,9 +57,10 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):
     """Makes people; their e-mail is kept in lower case, because nobody types it the same way twice."""
 
     def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
+        email = (email or "").strip().lower()
         if not email:
             raise ValueError("A person needs an e-mail address to log in with.")
-        user = self.model(email=email.strip().lower(), **fields)
+        user = self.model(email=email, **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user

@@ -89,7 +89,7 @@ def fill() -> None:
                 in_scope=31,
                 owner=reps[n % 40],
                 team=sales,
-            )  # fmt: skip
+            )
             for n, lead in enumerate(leads)
         ),
         batch_size=5000,
@@ -109,7 +109,7 @@ def fill() -> None:
                 from_system=True,
                 outcome="connected" if answered[n] else "no_answer",
                 external_id=str(n),
-            )  # fmt: skip
+            )
             for n in range(ATTEMPTS)
         ),
         batch_size=5000,
@@ -124,7 +124,7 @@ def fill() -> None:
                 at=h.qualified_at + timedelta(hours=20),
                 entered_at=NOW,
                 from_system=True,
-            )  # fmt: skip
+            )
             for n, h in enumerate(handoffs)
             if n % 4
         ),
@@ -163,9 +163,9 @@ def compare() -> int:
     names = ", ".join(clock_rows.CLOCK_COLUMNS)
 
     def copy_in() -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            with cursor.copy(f"COPY leads_clock ({names}) FROM STDIN") as copy:
-                copy.write(block)
+        copying = f"COPY leads_clock ({names}) FROM STDIN"
+        with transaction.atomic(), connection.cursor() as cursor, cursor.copy(copying) as copy:
+            copy.write(block)
 
     def evaluate() -> None:
         timekeeping.evaluate_all(now=NOW)

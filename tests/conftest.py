@@ -1,7 +1,7 @@
 """A small named cast and plain `make_…` functions; every test says which of them it needs."""
 
-import shutil
 import os
+import shutil
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         # A test with committed data empties the tables afterwards; the roles that migrations granted must come back.
         marker = item.get_closest_marker("django_db")
         if (marker and marker.kwargs.get("transaction")) or "live_server" in item.fixturenames:
-            item.fixturenames.append("django_db_serialized_rollback")
+            item.add_marker(pytest.mark.django_db(transaction=True, serialized_rollback=True), append=False)
 
 
 @pytest.fixture(autouse=True)

@@ -46,7 +46,7 @@ class ImportCommand(BaseCommand):
             self.stdout.write(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
         else:
             self.stdout.write("\n".join(report(result)))
-        if result.refused and not (result.written or given["dry_run"]):
+        if result.refused and not given["skip_invalid"]:
             raise CommandError("Nothing was written. Mend these rows, or import the others with --skip-invalid.")
 
 

@@ -419,7 +419,7 @@ def test_each_step_appends_one_event(proposed, max_, sofia):
         ("proposed", f"terms {proposed.terms_hash}", rita),
         ("signed", "for marketing", max_),
         ("signed", "for sales", sofia),
-        ("agreed", "in force from 2024-12-31T23:00:00+00:00", None),
+        ("agreed", "in force from 1 January 2025", None),
     ]
 
 
@@ -648,6 +648,12 @@ def test_of_two_proposals_the_one_signed_later_cannot_begin_first(version, rita,
         sign(early, sofia)
     assert early.signatures.count() == 1
     assert row(early)["status"] == Status.PROPOSED
+
+
+def test_a_version_can_be_proposed_in_the_instant_in_which_the_last_one_began(version, rita, max_, sofia):
+    second = agree(next_draft(version, rita), by=rita, marketing=max_, sales=sofia)
+    assert second.effective_from == MONDAY
+    assert signoff.propose(next_draft(second, rita), by=rita, now=MONDAY).status == Status.PROPOSED
 
 
 def test_two_versions_cannot_take_effect_at_the_same_instant(version, rita, max_, sofia):

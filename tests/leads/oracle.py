@@ -15,6 +15,9 @@ import numpy as np
 
 from agreements.terms import Promise, Terms
 from leads import clocks
+from leads import history as arrays
+from leads.history import Facts
+from leads.rules import RULE_NAMES
 
 Span = tuple[datetime, datetime]
 Decision = tuple[str, str, datetime | None]  # state, rule, when it was decided
@@ -505,13 +508,13 @@ SHARES = {
 
 # The same histories for `leads.clocks.evaluate` ----------------------------------------------------------------------
 
-VERDICTS = {"accepted": clocks.ACCEPTED, "recycled": clocks.RECYCLED, "rejected": clocks.REJECTED}
+VERDICTS = {"accepted": arrays.ACCEPTED, "recycled": arrays.RECYCLED, "rejected": arrays.REJECTED}
 STATES = {clocks.MISSED: "missed", clocks.OPEN: "open", clocks.MET: "met", clocks.EXCLUDED: "excluded"}
 
 
-def facts_of(histories: Sequence[History]) -> clocks.Facts:
+def facts_of(histories: Sequence[History]) -> Facts:
     """The histories as arrays: row n is the nth of them."""
-    handoffs = np.zeros(len(histories), clocks.HANDOFF)
+    handoffs = np.zeros(len(histories), arrays.HANDOFF)
     for row, history in enumerate(histories):
         in_scope = sum(1 << bit for bit in range(62) if bit not in history.out_of_scope)
         handoffs[row] = (
@@ -524,14 +527,14 @@ def facts_of(histories: Sequence[History]) -> clocks.Facts:
             history.month_rank,
         )
     tables = {
-        "assignments": clocks.ASSIGNMENT,
-        "attempts": clocks.ATTEMPT,
-        "dispositions": clocks.DISPOSITION,
-        "outcomes": clocks.OUTCOME,
-        "holds": clocks.HOLD,
-        "disputes": clocks.DISPUTE,
+        "assignments": arrays.ASSIGNMENT,
+        "attempts": arrays.ATTEMPT,
+        "dispositions": arrays.DISPOSITION,
+        "outcomes": arrays.OUTCOME,
+        "holds": arrays.HOLD,
+        "disputes": arrays.DISPUTE,
     }
-    return clocks.Facts(handoffs, **{name: _table(histories, name, dtype) for name, dtype in tables.items()})
+    return Facts(handoffs, **{name: _table(histories, name, dtype) for name, dtype in tables.items()})
 
 
 def _table(histories: Sequence[History], name: str, dtype: np.dtype) -> np.ndarray:
@@ -564,7 +567,7 @@ def clocks_of(histories: Sequence[History], verdicts: np.ndarray) -> list[Clock]
         verdicts["promise"].tolist(),
         verdicts["subject"].tolist(),
         (STATES[state] for state in verdicts["state"].tolist()),
-        (clocks.RULE_NAMES[rule] for rule in verdicts["rule"].tolist()),
+        (RULE_NAMES[rule] for rule in verdicts["rule"].tolist()),
         started,
         due,
         look,

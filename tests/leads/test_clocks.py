@@ -10,7 +10,8 @@ import pytest
 from agreements.business_time import BusinessTime
 from agreements.catalogue import CATALOGUE
 from agreements.terms import Promise, Terms
-from leads.clocks import RULES, evaluate
+from leads.clocks import evaluate
+from leads.rules import RULES
 from tests.leads.oracle import (
     SALES_SPEED_AND_FOLLOW_THROUGH,
     Attempt,
@@ -129,6 +130,8 @@ def agreed(*promises: Promise, monthly_cap: int | None = None) -> Terms:
     """Terms with these promises and two business days of grace."""
     return Terms(
         agreement="DACH inbound",
+        marketing_team="Marketing",
+        sales_team="Sales",
         time_zone="Europe/Berlin",
         version=1,
         effective_from=None,

@@ -118,6 +118,8 @@ def make_terms(random: Random, zone: str) -> Terms:
     ]
     return Terms(
         agreement="Any",
+        marketing_team="Marketing",
+        sales_team="Sales",
         time_zone=zone,
         version=1,
         effective_from=None,

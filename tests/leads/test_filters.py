@@ -32,7 +32,8 @@ def month(draft, rita, max_, sofia, ron, ruth, sales) -> list[Handoff]:
     timekeeping.tick(now=MONDAY + timedelta(days=30))
     begun[0].refresh_from_db()
     routing.assign([(begun[0], ruth)], why="holiday", by=rita, now=MONDAY + timedelta(days=31))
-    receive("unmatched", now=datetime(2024, 12, 31, tzinfo=UTC), received_at=datetime(2024, 12, 31, tzinfo=UTC))
+    before = datetime(2024, 12, 31, tzinfo=UTC)
+    receive("unmatched", now=before, received_at=before, name="", email="early@example.com")
     return begun
 
 
@@ -114,6 +115,7 @@ def test_unmatched_leads_are_listed_by_the_period_in_which_they_came(client, mon
     client.force_login(vera)
     for period, count in (("2024-12", 1), ("2025-01", 0)):
         assert shown(client, month[0].agreement_id, unmatched="1", period=period) == count
+    assert "early@example.com Nordhaus" in text_of(client.get(reverse("handoffs"), {"unmatched": "1"}))
     client.force_login(ron)
     response = client.get(reverse("handoffs"), {"unmatched": "1", "period": "2024-12"})
     assert "You may see 0 of 1." in text_of(response)

@@ -9,8 +9,8 @@ from django.db import connection, transaction
 
 from agreements import signoff
 from agreements.models import Agreement, Criterion, Version
-from leads import clocks, intake, routing, tracking
-from leads.models import Assignment, Attempt, Clock, Disposition, Handoff, Lead, ReasonCode
+from leads import clocks, intake, tracking
+from leads.models import Assignment, Clock, Disposition, Handoff, Lead, ReasonCode
 from leads.records import LeadRecord
 from slaportal.models import User
 from slaportal.refusal import Refused
@@ -161,7 +161,7 @@ def test_a_lead_that_cannot_be_is_refused_with_everything_that_came_with_it(vers
 
 def test_a_name_that_fits_two_people_is_refused_and_nothing_is_kept(version, ron):
     make_user("ron@elsewhere.example", name="Ron")
-    with pytest.raises(Refused, match="may be any of ron@elsewhere.example, ron@example.com"):
+    with pytest.raises(Refused, match=r"may be any of ron@elsewhere.example, ron@example.com"):
         receive(owner="Ron")
     assert not Lead.objects.exists()
 
@@ -511,7 +511,7 @@ def test_leads_are_stored_in_the_order_of_their_ids_so_that_two_workers_wait_one
 
 
 @pytest.mark.postgresql
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_of_two_workers_that_receive_one_lead_at_once_the_second_adds_what_it_knows(version, ron):
     with transaction.atomic():
         receive(score=70)
@@ -524,21 +524,21 @@ def test_of_two_workers_that_receive_one_lead_at_once_the_second_adds_what_it_kn
 
 
 @pytest.mark.postgresql
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_of_two_workers_that_fill_a_cap_at_once_the_second_sees_what_the_first_began(capped, ron):
     receive("A")
     with transaction.atomic():
-        receive("B")
-        second = in_a_thread(lambda: receive("C"))
+        receive("B", received_at=MONDAY + HOUR, now=MONDAY + 2 * HOUR)
+        second = in_a_thread(lambda: receive("C", received_at=MONDAY + 2 * HOUR, now=MONDAY + 2 * HOUR))
         second.join(0.5)
     second.join()
-    assert sorted(rules().values()) == ["over_cap", "running", "running"]
+    assert rules() == {"A": "running", "B": "running", "C": "over_cap"}
 
 
 # --- Many at once --------------------------------------------------------------------------------------------------
 
 
-def test_fifty_leads_take_no_more_queries_than_one(asking, ron, ruth, django_assert_max_num_queries):
+def test_forty_leads_take_no_more_queries_than_one(asking, ron, ruth, django_assert_max_num_queries):
     def batch(count: int, prefix: str) -> list[LeadRecord]:
         return [
             make_record(f"{prefix}{n}", owner="" if n % 2 else "Ruth", received_at=MONDAY + n * HOUR)
@@ -548,4 +548,4 @@ def test_fifty_leads_take_no_more_queries_than_one(asking, ron, ruth, django_ass
     with django_assert_max_num_queries(60) as one:
         intake.receive_leads(batch(2, "few"), now=MONDAY + 100 * HOUR)
     with django_assert_max_num_queries(len(one)):
-        intake.receive_leads(batch(50, "many"), now=MONDAY + 100 * HOUR)
+        intake.receive_leads(batch(40, "many"), now=MONDAY + 100 * HOUR)

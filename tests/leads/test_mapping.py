@@ -1,7 +1,6 @@
 """A mapping file turns rows of another system into records, or says by line, column, value and reason why not."""
 
 import re
-from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +16,6 @@ from leads.mapping import Mapping, MappingError, Skip, load
 from leads.records import AttemptRecord, DispositionRecord, LeadRecord, OutcomeRecord
 
 ROOT = Path(__file__).parents[2]
-EXPORT = ROOT.parent / "shared" / "data" / "school_crm"
 DATES = ["%d.%m.%Y %H:%M", "%d.%m.%Y", "iso"]
 
 
@@ -689,42 +687,3 @@ def test_the_school_maps_an_invented_deal():
         dispositions=(DispositionRecord("accepted", "", utc("2024-04-02 21:59:59")),),
         outcomes=(OutcomeRecord("won", utc("2024-04-02 21:59:59"), Decimal(3500)),),
     )
-
-
-real_export = pytest.mark.skipif(not EXPORT.exists(), reason="the real CRM export is not here")
-
-
-@real_export
-def test_the_schools_deals_map_without_a_refusal():
-    table = csvfile.read(EXPORT / "deals.csv")
-    found = list(load(ROOT / "leads/mappings/school_crm_deals.toml").records(table))
-    leads = [record for record in found if isinstance(record, LeadRecord)]
-    assert Counter(map(type, found)) == {LeadRecord: 21_593, Skip: 2}
-    assert sum(not record.contact_id for record in leads) == 61
-    assert Counter(entry.verdict for record in leads for entry in record.dispositions) == {
-        "rejected": 15_006,
-        "recycled": 737,
-        "accepted": 1_370,
-    }
-    won = [entry for record in leads for entry in record.outcomes if entry.kind == "won"]
-    assert (len(won), sum(entry.amount or 0 for entry in won)) == (858, 6_327_301)
-    early = "disposition dated before the lead arrived: taken at its arrival"
-    assert sum(early in record.notes for record in leads) == 44
-
-
-@real_export
-def test_the_schools_calls_map_without_a_refusal():
-    table = csvfile.read(EXPORT / "calls.csv")
-    found = list(load(ROOT / "leads/mappings/school_crm_calls.toml").records(table))
-    assert Counter(entry.reason for entry in found if isinstance(entry, Skip)) == {
-        "planned call that did not take place": 83,
-        "call without a contact": 3_855,
-    }
-    attempts = [entry for entry in found if isinstance(entry, AttemptRecord)]
-    assert len(attempts) == len(found) - 83 - 3_855 == 91_936
-    assert Counter((entry.direction, entry.outcome) for entry in attempts) == {
-        ("outbound", "connected"): 68_641,
-        ("outbound", "no_answer"): 15_466,
-        ("inbound", "no_answer"): 5_134,
-        ("inbound", "connected"): 2_695,
-    }

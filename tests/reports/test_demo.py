@@ -12,10 +12,13 @@ from django.db import models, transaction
 from django.test import override_settings
 
 from agreements import terms
+from agreements.business_time import BusinessTime
 from agreements.models import Agreement, BusinessCalendar, Status, Version
 from leads import timekeeping
 from leads.models import Attempt, Clock, Disposition, Dispute, Handoff, Hold, Lead, Outcome
+from leads.periods import parse
 from reports import demo, demo_cast
+from reports.demo_plot import Plot
 from reports.models import Scorecard
 from slaportal import roles
 from slaportal.models import Heartbeat, Party, User
@@ -28,6 +31,7 @@ ENDS = {
     "the hour of a Sunday that autumn repeats": "2024-10-27T00:59Z",
 }
 WORKING_DAY = datetime.fromisoformat("2025-06-17T11:00+02:00")
+JULY = datetime.fromisoformat("2025-07-20T11:00+02:00")
 # Moments that terms, clocks and periods set ahead of time.
 AHEAD = {"due_at", "look_at", "end"}
 
@@ -112,6 +116,15 @@ def test_the_same_seed_tells_the_same_and_another_seed_something_else():
     assert told(5) == first
     assert random.getstate() == dice
     assert told(6) != first
+
+
+def test_leads_that_come_back_bring_no_old_gaps_into_month_six():
+    months = [parse(f"2025-0{number}") for number in range(1, 8)]
+    office = BusinessTime("Europe/Berlin", {day: [("09:00", "17:00")] for day in range(5)})
+    for seed in range(20):
+        plot = Plot(months=months, zone=demo.ZONE, office=office, reps=["lena"], now=JULY, seed=seed, scale=1)
+        june = [a.record for a in plot.arrivals if a.record.received_at.astimezone(demo.ZONE).month == 6]
+        assert sum(not (record.phone and record.title) for record in june if record.seniority) <= 1
 
 
 @pytest.fixture(scope="class")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from agreements.catalogue import CATALOGUE
-from leads.clocks import RULES
+from leads.rules import RULES
 from slaportal.views import rules
 
 

@@ -50,7 +50,7 @@ def wait_until_it_answers(port: int, portal: subprocess.Popen) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         assert portal.poll() is None, portal.stdout.read()
-        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/login/", timeout=5) as answer:  # noqa: S310
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/login/", timeout=5) as answer:
             assert answer.status == 200
             return
         time.sleep(0.3)
