@@ -1,7 +1,9 @@
 """Business calendars: their rows, the copy that is frozen with terms, and the closures added since (rules T2, T5)."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 import holidays
@@ -155,7 +157,13 @@ def snapshot(calendar: BusinessCalendar, *, years: Iterable[int]) -> dict[str, A
 
 
 def thaw(frozen: Mapping[str, Any], closures: Iterable[date] = ()) -> BusinessTime:
-    """A frozen calendar with the closures that were added since on top."""
+    """A frozen calendar with the closures that were added since on top; compiled once, because every click asks."""
+    return _thawed(json.dumps(frozen, sort_keys=True), tuple(closures))
+
+
+@lru_cache(maxsize=256)
+def _thawed(text: str, closures: tuple[date, ...]) -> BusinessTime:
+    frozen = json.loads(text)
     return BusinessTime(
         time_zone=frozen["time_zone"],
         hours={int(day): windows for day, windows in frozen["hours"].items()},

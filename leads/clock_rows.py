@@ -69,9 +69,11 @@ def _delete_stale(handoff_ids: np.ndarray, table: np.ndarray) -> None:
     )
     if not len(stored):
         return
-    keys = np.concatenate([table[list(KEY)], stored[list(KEY)]])
-    _, index, counts = np.unique(keys, return_index=True, return_counts=True)
-    stale = stored["id"][index[(counts == 1) & (index >= len(table))] - len(table)]
+    keys = [np.concatenate([table[name], stored[name]]) for name in KEY]
+    order = np.lexsort(keys)
+    # The sort is stable, so a stored key that the evaluation has as well comes right after its like.
+    alone = np.r_[True, np.any([np.diff(key[order]) != 0 for key in keys], axis=0)]
+    stale = stored["id"][order[alone & (order >= len(table))] - len(table)]
     if len(stale):
         given, parameters = facts.picked(stale)
         with connection.cursor() as cursor:

@@ -17,7 +17,11 @@ def derive(facts: history.Facts) -> tuple[np.ndarray, np.ndarray]:
     closing = outcomes[outcomes["at"] >= accepted_at[outcomes["row"]]]
 
     stage = np.where(np.isnat(accepted_at), MQL, SAL)
-    np.maximum.at(stage, outcomes["row"], outcomes["kind"] + SQL)
+    reached = outcomes["kind"] + SQL
+    np.maximum.at(stage, outcomes["row"], reached)
+    # Of won and lost the later one stands.
+    decided = reached >= WON
+    stage[outcomes["row"][decided]] = reached[decided]
     returned = given[~accepted]
     stage[returned["row"]] = returned["verdict"] - history.RECYCLED + RECYCLED
     return stage, np.fmin(_earliest(returned, size), _earliest(closing, size))

@@ -143,7 +143,8 @@ def newest(history: Facts) -> datetime:
     before somebody logged an attempt must not forget that attempt."""
     moments = [events["at"] for events in (history.attempts, history.dispositions, history.outcomes, history.holds)]
     moments += [history.holds["ended_at"], history.disputes["at"], history.disputes["answered_at"]]
-    moments += [history.assignments["at"], history.handoffs["qualified_at"]]
+    # An end that was entered late excludes from its entry on (rule C7).
+    moments += [history.dispositions["entered_at"], history.assignments["at"], history.handoffs["qualified_at"]]
     known = np.concatenate(moments)
     return known[~np.isnat(known)].max().astype(datetime).replace(tzinfo=UTC)
 

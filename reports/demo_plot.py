@@ -138,8 +138,12 @@ class Plot:
         """When sales accepts or rejects: within 24 hours, unless marked as late or over a weekend without a rota."""
         if "late review" in visit.marks:
             return self._later(visit.at + DAY, 10, 300)
-        reviewed = self._later(routed, 16, 200)
-        if reviewed < visit.at + 23 * HOUR or visit.at < self.rota_begins:
+        # At their leisure, or quickly before the office closes for longer.
+        for minutes in ((16, 200), (16, 24)):
+            reviewed = self._later(routed, *minutes)
+            if reviewed < visit.at + 23 * HOUR:
+                return reviewed
+        if visit.at < self.rota_begins:
             return reviewed
         # The weekend rota of version 2; there is daylight in any 22 hours.
         while True:

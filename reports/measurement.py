@@ -158,7 +158,7 @@ def figures(compared: Comparison, reading: Reading) -> dict[str, Any]:
         "agree": compared.agreeing,
         "share": compared.agreeing / both,
         "differ": len(compared.differing),
-        "crm_shorter": sum(case.is_shorter for case in compared.differing),
+        "crm_shorter": sum(case.deal.sla < case.response.elapsed for case in compared.differing),
         "only_crm": compared.only_crm,
         "only_ours": compared.only_ours,
         "causes": [{"code": cause.code, "deals": n, "sentence": cause.sentence} for cause, n in compared.causes()],

@@ -137,6 +137,9 @@ if CELERY_BROKER_URL.startswith("filesystem"):
         "control_folder": str(folders["control"]),
         "processed_folder": str(folders["processed"]),
     }
+elif CELERY_BROKER_URL.startswith("redis"):
+    # What a killed worker held comes back after ten minutes; Redis would keep it for an hour.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
 CELERY_TASK_DEFAULT_QUEUE = env.str("CELERY_QUEUE", default="slaportal")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

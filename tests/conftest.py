@@ -5,9 +5,11 @@ import shutil
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+import hypothesis
 import pytest
 from django.conf import settings as configured
 from django.contrib.auth.models import Group
+from django.db import connections
 
 from agreements.models import Agreement, BusinessCalendar, Commitment, Version
 from slaportal import roles
@@ -19,6 +21,11 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 PASSWORD = "correct horse battery"
 MONDAY = datetime(2025, 3, 3, 9, 0, tzinfo=UTC)  # 10:00 in Berlin
+
+
+# No test fails because the machine is busy.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def missing_for(item: pytest.Item) -> str:
@@ -42,6 +49,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         marker = item.get_closest_marker("django_db")
         if (marker and marker.kwargs.get("transaction")) or "live_server" in item.fixturenames:
             item.add_marker(pytest.mark.django_db(transaction=True, serialized_rollback=True), append=False)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup):
+    """Keep what the migrations wrote within reach of every connection: while Playwright's event loop runs, Django gives
+    this thread connection objects other than the one that made the database."""
+    maker = connections["default"]
+    if hasattr(maker, "_test_serialized_contents"):
+        type(maker)._test_serialized_contents = maker._test_serialized_contents
 
 
 @pytest.fixture(autouse=True)

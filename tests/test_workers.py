@@ -107,11 +107,13 @@ def works(tmp_path) -> Iterator[Works]:
     with app.connection_for_write(made.broker) as wire, wire.channel() as channel:
         channel.queue_delete(made.queue)
         if wire.transport.driver_type == "redis":
-            forget_unacknowledged(channel.client, made.queue)
+            forget(channel.client, made.queue)
 
 
-def forget_unacknowledged(redis, queue: str) -> None:
-    """Remove what a killed worker had taken from the queue and Redis would bring back an hour later."""
+def forget(redis, queue: str) -> None:
+    """Remove what Redis still knows of a queue: its bindings, and what a killed worker had taken from it."""
+    for key in redis.scan_iter(f"_kombu.*.{queue}"):
+        redis.delete(key)
     for tag, message in redis.hgetall("unacked").items():
         if queue.encode() in message:
             redis.hdel("unacked", tag)

@@ -84,6 +84,7 @@ def test_a_signature_without_name_or_password_is_asked_for_again(missing, propos
     assert not Signature.objects.exists()
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("who", ["rita", "ron", "mona", "vera"])
 def test_nobody_but_the_two_leaders_can_sign_or_decline(who, proposed, request, client):
     user = request.getfixturevalue(who)
@@ -92,10 +93,10 @@ def test_nobody_but_the_two_leaders_can_sign_or_decline(who, proposed, request, 
     assert "Decline" not in shown
     signed = post_signature(client, user, proposed)
     assert signed.status_code == 422
-    assert "Only the marketing leader and the sales leader sign" in signed.content.decode()
+    assert "Only the leaders of this agreement’s marketing and sales teams sign" in signed.content.decode()
     declined = post_refusal(client, user, proposed)
     assert declined.status_code == 422
-    assert "Only the marketing leader and the sales leader can decline." in declined.content.decode()
+    assert "Only the leaders of this agreement’s marketing and sales teams can decline." in declined.content.decode()
     proposed.refresh_from_db()
     assert proposed.status == Status.PROPOSED
     assert not Signature.objects.exists()

@@ -103,14 +103,15 @@ def test_logging_out_is_a_form_and_not_a_link(max_, client):
 # --- What each person sees -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("who", "places"),
     [
-        ("ron", ["Home", "My leads", "Handoffs", "Agreements"]),
-        ("mona", ["Home", "My leads", "Handoffs", "Scorecards", "Agreements"]),
-        ("sofia", ["Home", "Handoffs", "Scorecards", "Agreements"]),
-        ("vera", ["Home", "Handoffs", "Scorecards", "Agreements"]),
-        ("rita", ["Home", "Handoffs", "Scorecards", "Agreements", "Admin"]),
+        ("ron", ["Home", "My leads", "Handoffs", "Agreements", "Rules"]),
+        ("mona", ["Home", "My leads", "Handoffs", "Scorecards", "Agreements", "Rules"]),
+        ("sofia", ["Home", "Handoffs", "Scorecards", "Agreements", "Rules"]),
+        ("vera", ["Home", "Handoffs", "Scorecards", "Agreements", "Rules"]),
+        ("rita", ["Home", "Handoffs", "Scorecards", "Agreements", "Rules", "Admin"]),
     ],
 )
 def test_the_navigation_shows_what_the_role_may_open(who, places, request, client):
