@@ -101,6 +101,7 @@ def new_draft_from(version: Version, *, by: User | None, now: datetime) -> Versi
 @transaction.atomic
 def propose(version: Version, *, by: User, now: datetime) -> Version:
     """Freeze a draft's content and ask both sides for their signature."""
+    _refuse_outsider(by)
     version = _locked(version)
     if version.status != Status.DRAFT:
         raise SignoffError(f"{_is(version)}; only a draft can be proposed.")
@@ -176,6 +177,7 @@ def decline(version: Version, *, by: User, reason: str, now: datetime) -> Versio
 @transaction.atomic
 def withdraw(version: Version, *, by: User, reason: str, now: datetime) -> Version:
     """RevOps takes back a draft or a proposal that nobody needs any more."""
+    _refuse_outsider(by)
     version = _locked(version)
     if version.status not in (Status.DRAFT, Status.PROPOSED):
         raise SignoffError(f"{_is(version)}; only a draft or a proposed one can be withdrawn.")
@@ -217,6 +219,12 @@ def _span(version: Version, *, now: datetime) -> tuple[datetime, datetime | None
     if end and end <= start:
         raise SignoffError("The agreement would end before it begins; choose a later last day.")
     return start, end
+
+
+def _refuse_outsider(user: User) -> None:
+    """Only who writes terms may put them before the two sides, or take them back."""
+    if not user.has_perm("agreements.change_version"):
+        raise SignoffError("Only RevOps proposes and withdraws versions.")
 
 
 def _day(moment: datetime, zone: ZoneInfo) -> str:

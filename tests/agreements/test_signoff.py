@@ -755,3 +755,12 @@ def test_the_database_refuses_two_versions_with_one_number_or_one_beginning(name
             status="agreed", agreed_at=MONDAY, **{"effective_from": MONDAY, **fields}
         )
     assert constraint_named(refusal, name, Version)
+
+
+@pytest.mark.parametrize("who", ["max_", "sofia", "mona", "ron", "vera"])
+def test_only_revops_proposes_and_withdraws(draft, who, request):
+    user = request.getfixturevalue(who)
+    with pytest.raises(signoff.SignoffError, match="Only RevOps proposes"):
+        signoff.propose(draft, by=user, now=MONDAY)
+    with pytest.raises(signoff.SignoffError, match="Only RevOps proposes"):
+        signoff.withdraw(draft, by=user, reason="no", now=MONDAY)

@@ -1,6 +1,6 @@
 """Facts as arrays: what the database holds comes out exactly, on both databases, missing values and all."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -29,12 +29,11 @@ def utc(moment: datetime | None) -> np.datetime64:
 
 
 @pytest.fixture
-def table(db) -> str:
+def table(db) -> None:
     """A table whose columns may all be missing."""
     types = ("bigint", "timestamptz", "boolean") if facts.is_postgresql() else ("integer", "datetime", "bool")
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE told (id integer, number {}, at {}, flag {})".format(*types))
-    return "told"
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -51,10 +50,10 @@ def table(db) -> str:
 def test_what_was_stored_comes_out_and_what_is_missing_is_nat_nought_or_false(table, rows):
     adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {table}")
+        cursor.execute("DELETE FROM told")
         for index, (number, at, flag) in enumerate(rows):
-            cursor.execute(f"INSERT INTO {table} VALUES (%s, %s, %s, %s)", [index, number, at and adapt(at), flag])
-    found = facts.columns(f"SELECT id, number, at, flag FROM {table}", [], ROW)
+            cursor.execute("INSERT INTO told VALUES (%s, %s, %s, %s)", [index, number, at and adapt(at), flag])
+    found = facts.columns("SELECT id, number, at, flag FROM told", [], ROW)
     found.sort(order="id")
     assert found["id"].tolist() == list(range(len(rows)))
     assert found["number"].tolist() == [number or 0 for number, _, _ in rows]
@@ -63,7 +62,7 @@ def test_what_was_stored_comes_out_and_what_is_missing_is_nat_nought_or_false(ta
 
 
 def test_no_rows_are_an_empty_array_of_the_same_shape(table):
-    found = facts.columns(f"SELECT id, number, at, flag FROM {table}", [], ROW)
+    found = facts.columns("SELECT id, number, at, flag FROM told", [], ROW)
     assert (len(found), found.dtype) == (0, ROW)
 
 
@@ -171,7 +170,7 @@ def test_a_returned_lead_is_not_the_first(version, ron):
     ("zone", "first", "last", "months"),
     [
         ("UTC", "2025-01-01T00:00:00", "2025-01-31T23:59:59.999999", ["2025-01-01T00", "2025-02-01T00"]),
-        ("Europe/Berlin", "2025-02-28T22:59:59.999999", "2025-02-28T23", ["2025-01-31T23", "2025-02-28T23", "2025-03-31T22"]),
+        ("Europe/Berlin", "2025-02-28T22", "2025-02-28T23", ["2025-01-31T23", "2025-02-28T23", "2025-03-31T22"]),
         ("Europe/Berlin", "2025-10-31T23", "2025-10-31T23", ["2025-10-31T23", "2025-11-30T23"]),
         ("America/New_York", "2024-12-31T12", "2024-12-31T12", ["2024-12-01T05", "2025-01-01T05"]),
         # Midnight of 1 October 2023 does not exist in Asunción, and that of 1 November 2020 comes twice in Havana.
