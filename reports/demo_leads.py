@@ -13,7 +13,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from agreements.business_time import BusinessTime
-from leads.mapping import LeadRecord
+from leads.records import LeadRecord
 from leads.periods import Period
 
 FIRST_NAMES = (

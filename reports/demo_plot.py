@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from agreements.business_time import BusinessTime
-from leads.mapping import LeadRecord
+from leads.records import LeadRecord
 from leads.models import Verdict
 from leads.periods import Period
 from reports.demo_leads import AT_REVIEW, MEETING, MONTHS, PARTNER, SECOND_VERSION, SYNDICATED, Leads, Visit

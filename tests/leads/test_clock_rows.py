@@ -104,7 +104,8 @@ def test_a_clock_that_the_evaluation_no_longer_has_is_deleted_and_those_of_other
     verdicts = verdicts_of(2)[[0, 2, 3]]
     verdicts["subject"][1] = 7
     write([first, second], verdicts)
-    assert sorted(Clock.objects.filter(handoff__in=[first, second]).values_list("handoff", "commitment__code", "subject")) == [
+    left = Clock.objects.filter(handoff__in=[first, second]).values_list("handoff", "commitment__code", "subject")
+    assert sorted(left) == [
         (first.pk, "volume", 0),
         (second.pk, "first-response", 0),
         (second.pk, "volume", 7),

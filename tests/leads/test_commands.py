@@ -61,7 +61,7 @@ def test_tick_refuses_what_is_no_moment(moment, sentence):
 
 
 def test_evaluate_takes_what_still_runs_and_with_all_everything(version, ron, capsys):
-    running, done = receive("A", "B")
+    _, done = receive("A", "B")
     Clock.objects.filter(handoff=done).update(state=clocks.MET, rule="within_limit")
     with time_machine.travel(MONDAY + HOUR, tick=False):
         assert said(capsys, "evaluate") == "1 handoff evaluated.\n"

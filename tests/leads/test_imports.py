@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from leads import clocks, imports, timekeeping, tracking
 from leads.csvfile import Refusal
@@ -240,6 +241,18 @@ def test_many_leads_come_in_as_few_do(version, folder, monkeypatch):
     timekeeping.evaluate_all(now=LATER)
     folder.attempts(CALLS[0], *calls)
     assert everything() == before
+
+
+@pytest.mark.postgresql
+def test_postgresql_knows_how_many_rows_an_import_has_written_before_it_joins_them(version, folder):
+    def believed(table: str) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT reltuples FROM pg_class WHERE relname = %s", [table])
+            return cursor.fetchone()[0]
+
+    folder.leads()
+    folder.attempts()
+    assert (believed("leads_lead"), believed("leads_handoff"), believed("leads_attempt")) == (4, 4, 3)
 
 
 # People

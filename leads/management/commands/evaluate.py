@@ -19,4 +19,4 @@ class Command(BaseCommand):
             count = timekeeping.evaluate_all(
                 now=timezone.now(), everything=options["all"], progress=lambda done: bar.update(done - bar.n)
             )
-        self.stdout.write(f"{count} handoffs evaluated.")
+        self.stdout.write(f"{count} handoff{'s' * (count != 1)} evaluated.")
