@@ -169,16 +169,21 @@ def dispose(
 ) -> list[Disposition]:
     """Accept, recycle or reject handoffs. What a system of record has said before is passed over."""
     handoffs = locked(decision.handoff for decision in decisions)
-    # A voided one too, or its system would bring it back.
-    said = _stored(Disposition.objects.all(), handoffs, "verdict", "at") if from_system else set()
+    if from_system:
+        # A voided one too, or its system would bring it back.
+        said = _stored(Disposition.objects.all(), handoffs, "verdict", "at")
+    else:
+        said = _stored(Disposition.objects.valid(), handoffs, "verdict")
     created = []
     for decision in decisions:
         handoff, at = handoffs[decision.handoff.pk], decision.at or now
-        if (handoff.pk, decision.verdict, at) in said:
+        key = (handoff.pk, decision.verdict, at) if from_system else (handoff.pk, decision.verdict)
+        if from_system and key in said:
             continue
         _refuse_decision(decision, handoff, at, now, from_system=from_system)
-        if from_system:
-            said.add((handoff.pk, decision.verdict, at))
+        if key in said:
+            raise Refused(f"{handoff} is {Verdict(decision.verdict).label.lower()} already.")
+        said.add(key)
         created.append(
             Disposition(
                 handoff=handoff,
@@ -206,12 +211,8 @@ def _refuse_decision(decision: Decision, handoff: Handoff, at: datetime, now: da
         raise Refused(
             f"{handoff} began only on {handoff.qualified_at:%Y-%m-%d %H:%M} UTC; it cannot be decided before."
         )
-    if from_system:
-        return
-    if handoff.ended_at is not None:
+    if not from_system and handoff.ended_at is not None:
         raise Refused(f"{handoff} has ended already. Void its last disposition first if that was a mistake.")
-    if decision.verdict == Verdict.ACCEPTED and handoff.stage != Handoff.Stage.MQL:
-        raise Refused(f"{handoff} is accepted already.")
 
 
 def _stored(rows: QuerySet, handoff_ids: Iterable[int], *names: str) -> set[tuple]:

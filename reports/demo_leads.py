@@ -13,8 +13,8 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from agreements.business_time import BusinessTime
-from leads.records import LeadRecord
 from leads.periods import Period
+from leads.records import LeadRecord
 
 FIRST_NAMES = (
     "Ines", "Tom", "Marta", "Jonas", "Sina", "Peter", "Aylin", "Karla", "Mehmet", "Anja", "Ralf", "Birgit", "Oskar",

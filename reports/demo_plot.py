@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from agreements.business_time import BusinessTime
-from leads.records import LeadRecord
 from leads.models import Verdict
 from leads.periods import Period
+from leads.records import LeadRecord
 from reports.demo_leads import AT_REVIEW, MEETING, MONTHS, PARTNER, SECOND_VERSION, SYNDICATED, Leads, Visit
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)

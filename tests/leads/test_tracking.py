@@ -310,6 +310,21 @@ def test_what_counts_is_how_the_handoff_stands_now_and_not_what_a_page_still_sho
         dispose(stale, "accepted", now=MONDAY + 2 * HOUR)
 
 
+@pytest.mark.parametrize("verdict", ["accepted", "recycled", "rejected"])
+def test_the_same_decision_twice_in_one_call_is_refused(version, ron, verdict):
+    (handoff,) = receive()
+    with pytest.raises(Refused, match=f"Ines Albrecht is {verdict} already"):
+        tracking.dispose([Decision(handoff, verdict)] * 2, by=ron, now=MONDAY)
+    assert not Disposition.objects.exists()
+
+
+def test_a_person_may_accept_what_a_system_knows_to_be_further_along(version, ron):
+    (handoff,) = receive()
+    tracking.record_outcomes([NewOutcome(handoff, "meeting")], by=None, now=MONDAY + HOUR, from_system=True)
+    dispose(handoff, "accepted", at=MONDAY)
+    assert row_of(handoff) == ("sql", MONDAY + HOUR)
+
+
 def test_a_decision_at_the_moment_of_the_begin_is_no_decision_before_it(version, ron):
     (handoff,) = receive()
     dispose(handoff, "rejected", at=MONDAY)

@@ -136,6 +136,7 @@ def cards(django_db_setup, django_db_blocker):
         transaction.set_rollback(True)
 
 
+@pytest.mark.django_db
 @pytest.mark.usefixtures("cards")
 class TestOnAWorkingDay:
     def test_the_quarter_is_missed_and_month_six_kept(self, cards):

@@ -9,8 +9,8 @@ from django.urls import reverse
 
 from agreements import signoff
 from leads.intake import receive_leads
-from leads.records import LeadRecord
 from leads.models import Handoff, ReasonCode, Verdict
+from leads.records import LeadRecord
 from leads.tracking import Decision, NewAttempt, NewOutcome, dispose, log_attempts, record_outcomes
 from tests.conftest import agree, make_commitment, make_user
 
