@@ -29,7 +29,7 @@ class LeadForm(forms.ModelForm):
 
     class Meta:
         model = Lead
-        fields = ("source_system", "external_id", "received_at", *RECEIVED_FIELDS)
+        fields = ("source_system", "external_id", "received_at", "owner", *RECEIVED_FIELDS)
         widgets = {"attributes": UnfoldAdminExpandableTextareaWidget}
 
     def clean_received_at(self) -> datetime:
@@ -61,7 +61,7 @@ class LeadAdmin(PortalAdmin):
         ("Person", {"fields": (("name", "title"), ("email", "phone"), ("seniority", "contact_id"))}),
         ("Company", {"fields": (("company", "company_size"), ("industry", "country"))}),
         ("Interest", {"fields": (("score", "segment"), ("source", "campaign"), "engaged_at", "handed_over")}),
-        ("Record", {"fields": (("source_system", "external_id"), "received_at", "attributes")}),
+        ("Record", {"fields": (("source_system", "external_id"), ("received_at", "owner"), "attributes")}),
     )
 
     @display(description="Lead", header=True, ordering="name")
@@ -86,6 +86,7 @@ class LeadAdmin(PortalAdmin):
     def save_model(self, request: HttpRequest, obj: Lead, form: LeadForm, change: bool) -> None:
         """Receive it: the verb stores it, tests it against the lead definition, and hands it off if it qualifies."""
         told = {name: getattr(obj, name) for name in ("source_system", "external_id", "received_at", *RECEIVED_FIELDS)}
+        told["owner"] = obj.owner.email if obj.owner else ""
         received = receive_leads([LeadRecord(**told)], now=timezone.now(), by=request.user)
         stored = Lead.objects.get(source_system=obj.source_system, external_id=obj.external_id)
         obj.pk, obj.state = stored.pk, stored.state

@@ -190,7 +190,7 @@ def may_answer(user: User, handoff: Handoff) -> bool:
     return user.team_id == handoff.agreement.marketing_team_id and user.has_role(roles.MARKETING_LEADER)
 
 
-def may_void(user: User, fact: Attempt | Disposition) -> bool:
+def may_void(user: User, fact: Attempt | Disposition | Outcome) -> bool:
     """Whether the person may take a fact back: their own, and not what a system of record says."""
     return fact.by_id == user.pk and not fact.from_system
 

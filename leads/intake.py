@@ -1,7 +1,7 @@
 """How leads come in: received, matched to an agreement, qualified, handed off, routed, and their clocks started."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -41,6 +41,8 @@ RECEIVED_FIELDS = (
 )
 # Who the person is: attempts that name no lead are found by them (rule A3).
 PERSON_FIELDS = frozenset({"contact_id", "email"})
+# What a lead keeps of it: its owner is the person behind the name.
+STORED_FIELDS = (*RECEIVED_FIELDS, "owner_id")
 CHUNK = 5_000
 # More than any month has, in any time zone.
 MONTH_AT_MOST = timedelta(days=32)
@@ -108,14 +110,13 @@ def receive_leads(records: Sequence[LeadRecord], *, now: datetime, by: User | No
     with transaction.atomic():
         owners = people.find_or_add(record.owner for record in latest.values())
         candidates, mended = [], []
-        for stored in _store(list(latest.values())):
+        for stored in _store(list(latest.values()), owners):
             result.created += stored.is_new
             result.updated += bool(stored.changed)
             result.unchanged += not stored.is_new and not stored.changed
             moment = _moment_to_test(stored, now)
             if moment is not None:
-                record = stored.record
-                candidates.append(Candidate(stored.lead, moment, record.received_at, owners.get(record.owner)))
+                candidates.append(Candidate(stored.lead, moment, stored.record.received_at))
             if stored.changed & PERSON_FIELDS:
                 mended.append(stored.lead.pk)
         _begin(candidates, result, by=by, now=now)
@@ -145,12 +146,11 @@ class Stored:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A lead that may have qualified at `moment`; when its source sent it, and whom it named as its owner."""
+    """A lead that may have qualified at `moment`, and when its source sent it."""
 
     lead: Lead
     moment: datetime
     received_at: datetime
-    owner: User | None = None
 
 
 def _moment_to_test(stored: Stored, now: datetime) -> datetime | None:
@@ -166,11 +166,11 @@ def _moment_to_test(stored: Stored, now: datetime) -> datetime | None:
     return now if stored.changed and lead.state == Lead.State.WAITING else None
 
 
-def _store(records: list[LeadRecord]) -> list[Stored]:
+def _store(records: list[LeadRecord], owners: Mapping[str, User]) -> list[Stored]:
     """Insert leads and update those that the source now describes differently."""
     out = []
     for chunk in _chunks(records):
-        told = {(record.source_system, record.external_id): _told(record) for record in chunk}
+        told = {(record.source_system, record.external_id): _told(record, owners) for record in chunk}
         known = _stored(told)
         # Of two workers that receive one lead at once the second finds it stored and goes on from there; both insert
         # in the same order, so that neither waits for the other in turn.
@@ -181,7 +181,7 @@ def _store(records: list[LeadRecord]) -> list[Stored]:
         for record, (key, described) in zip(chunk, told.items(), strict=True):
             changed = _update(leads[key], described)
             rows.append(Stored(leads[key], record, key not in known and not changed, changed))
-        Lead.objects.bulk_update([row.lead for row in rows if row.changed], RECEIVED_FIELDS, batch_size=500)
+        Lead.objects.bulk_update([row.lead for row in rows if row.changed], STORED_FIELDS, batch_size=500)
         out += rows
     return out
 
@@ -198,10 +198,11 @@ def _stored(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Lead]:
     }
 
 
-def _told(record: LeadRecord) -> Lead:
+def _told(record: LeadRecord, owners: Mapping[str, User]) -> Lead:
     """The lead as its source describes it."""
     fields = {name: getattr(record, name) for name in RECEIVED_FIELDS}
     fields["email"] = record.email.lower()
+    fields["owner"] = owners.get(record.owner)
     return Lead(
         source_system=record.source_system, external_id=record.external_id, received_at=record.received_at, **fields
     )
@@ -209,7 +210,7 @@ def _told(record: LeadRecord) -> Lead:
 
 def _update(lead: Lead, told: Lead) -> frozenset[str]:
     """Take over what the source says now; the names of the fields that differed."""
-    differing = frozenset(name for name in RECEIVED_FIELDS if getattr(lead, name) != getattr(told, name))
+    differing = frozenset(name for name in STORED_FIELDS if getattr(lead, name) != getattr(told, name))
     for name in differing:
         setattr(lead, name, getattr(told, name))
     return differing
@@ -219,7 +220,7 @@ def _begin(candidates: Sequence[Candidate], result: Received, *, by: User | None
     """Begin a handoff for each lead that qualifies at its moment, route it and start its clocks."""
     coverage = Coverage()
     last = {handoff.lead_id: handoff for handoff in _handoffs([candidate.lead.pk for candidate in candidates])}
-    begun: list[tuple[Handoff, User | None]] = []
+    begun: list[Handoff] = []
     states: dict[Lead.State, list[int]] = {state: [] for state in Lead.State}
     anew = []
     for candidate in candidates:
@@ -229,9 +230,10 @@ def _begin(candidates: Sequence[Candidate], result: Received, *, by: User | None
         covering = coverage.find(lead, moment)
         handoff = _qualify(lead, *covering, moment, previous.number + 1 if previous else 1) if covering else None
         if handoff:
-            begun.append((handoff, candidate.owner))
+            begun.append(handoff)
         state = Lead.State.HANDED_OFF if handoff else Lead.State.WAITING
         states[state if covering else Lead.State.UNMATCHED].append(lead.pk)
+        # The lead keeps when the receipt that was tested last came in, so that the same one is not anew again.
         if candidate.received_at > lead.received_at:
             lead.received_at = candidate.received_at
             anew.append(lead)
@@ -241,10 +243,10 @@ def _begin(candidates: Sequence[Candidate], result: Received, *, by: User | None
         for chunk in _chunks(ids):
             Lead.objects.filter(pk__in=chunk).update(state=state)
     Lead.objects.bulk_update(anew, ["received_at"], batch_size=500)
-    capped = coverage.capped() & {handoff.agreement_id for handoff, _ in begun}
+    capped = coverage.capped() & {handoff.agreement_id for handoff in begun}
     # Of two workers that fill one month's cap at once the second has to see what the first began.
     list(Agreement.objects.select_for_update(no_key=True).filter(pk__in=capped).order_by("pk"))
-    result.handoffs = Handoff.objects.bulk_create([handoff for handoff, _ in begun])
+    result.handoffs = Handoff.objects.bulk_create(begun)
     _route(begun, by=by, now=now)
     touched = {handoff.pk for handoff in result.handoffs} | _pushed_back(result.handoffs, capped)
     timekeeping.evaluate_handoffs(touched, now=now)
@@ -282,12 +284,13 @@ def _qualify(lead: Lead, version: Version, agreed: Terms, at: datetime, number: 
     )
 
 
-def _route(begun: list[tuple[Handoff, User | None]], *, by: User | None, now: datetime) -> None:
+def _route(begun: list[Handoff], *, by: User | None, now: datetime) -> None:
     """Give each new handoff its first owner: who the source names, else the next of the rota."""
     rotas: dict[int, Rota] = {}
+    named = User.objects.in_bulk({handoff.lead.owner_id for handoff in begun} - {None})
     assignments = []
-    for handoff, owner in begun:
-        at, why = handoff.qualified_at, "named by the source"
+    for handoff in begun:
+        owner, at, why = named.get(handoff.lead.owner_id), handoff.qualified_at, "named by the source"
         if owner is None:
             rota = rotas.get(handoff.agreement_id) or Rota(handoff.agreement, now=now)
             rotas[handoff.agreement_id] = rota

@@ -55,6 +55,14 @@ class Lead(models.Model):
     attributes = models.JSONField(default=dict, blank=True)
     engaged_at = models.DateTimeField(null=True, blank=True, help_text="First engagement: where speed to lead begins.")
     handed_over = models.BooleanField(default=False, help_text="The source says that it was handed to sales (rule A1).")
+    owner = models.ForeignKey(
+        User,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Whom the source names: gets the handoff.",
+    )
     received_at = models.DateTimeField()
     state = models.CharField(max_length=10, choices=State, default=State.WAITING, editable=False)
 

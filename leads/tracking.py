@@ -197,6 +197,7 @@ def dispose(
             )
         )
     Disposition.objects.bulk_create(created, batch_size=CHUNK)
+    _release_ended(created, by=by)
     timekeeping.evaluate_handoffs([row.handoff_id for row in created], now=now)
     return created
 
@@ -230,6 +231,16 @@ def void_disposition(disposition: Disposition, *, by: User, reason: str, now: da
     """Take a disposition back; the handoff is what its other facts make of it."""
     _void(disposition, by=by, reason=reason, now=now)
     timekeeping.evaluate_handoffs([disposition.handoff_id], now=now)
+
+
+def _release_ended(facts: Iterable[Disposition | Outcome], *, by: User | None) -> None:
+    """Release the holds of handoffs that these facts end (rule C7): what rests after the end would rest for ever."""
+    ended = {fact.handoff_id: fact.at for fact in facts if getattr(fact, "verdict", None) != Verdict.ACCEPTED}
+    ids = list(ended)
+    for begin in range(0, len(ids), CHUNK):
+        for held in Hold.objects.filter(handoff__in=ids[begin : begin + CHUNK], ended_at=None):
+            held.ended_at, held.released_by = max(held.started_at, ended[held.handoff_id]), by
+            held.save(update_fields=["ended_at", "released_by"])
 
 
 @transaction.atomic
@@ -268,8 +279,16 @@ def record_outcomes(
             )
         )
     Outcome.objects.bulk_create(created, batch_size=CHUNK)
+    _release_ended(created, by=by)
     timekeeping.evaluate_handoffs([row.handoff_id for row in created], now=now)
     return created
+
+
+@transaction.atomic
+def void_outcome(outcome: Outcome, *, by: User, reason: str, now: datetime) -> None:
+    """Take an outcome back; the handoff is what its other facts make of it."""
+    _void(outcome, by=by, reason=reason, now=now)
+    timekeeping.evaluate_handoffs([outcome.handoff_id], now=now)
 
 
 @transaction.atomic
@@ -339,7 +358,7 @@ def locked(handoffs: Iterable[Handoff]) -> dict[int, Handoff]:
     return found
 
 
-def _void(fact: Attempt | Disposition, *, by: User, reason: str, now: datetime) -> None:
+def _void(fact: Attempt | Disposition | Outcome, *, by: User, reason: str, now: datetime) -> None:
     stored = type(fact).objects.filter(pk=fact.pk, voided_at=None)
     if not stored.update(voided_at=now, voided_by=by, void_reason=reason[:200]):
         raise Refused("That was taken back already.")

@@ -21,4 +21,5 @@ urlpatterns = [
     path("handoffs/<int:pk>/assign", views.assign, name="assign"),
     path("handoffs/<int:pk>/attempts/<int:fact>/void", views.void_attempt, name="void_attempt"),
     path("handoffs/<int:pk>/dispositions/<int:fact>/void", views.void_disposition, name="void_disposition"),
+    path("handoffs/<int:pk>/outcomes/<int:fact>/void", views.void_outcome, name="void_outcome"),
 ]

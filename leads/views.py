@@ -19,13 +19,13 @@ from django.views.decorators.http import require_POST, require_safe
 from django_tables2 import RequestConfig
 
 from leads import dossier, filters, forms, routing, tables, timeline, tracking, worklist
-from leads.models import Attempt, Clock, Disposition, Handoff
+from leads.models import Attempt, Clock, Disposition, Handoff, Outcome
 from slaportal.refusal import Refused
 
 PAGE = 25
 TABLE_PAGE = 50
 # Facts that a page can take back, and by which address.
-VOIDS = {"attempt": "void_attempt", "disposition": "void_disposition"}
+VOIDS = {"attempt": "void_attempt", "disposition": "void_disposition", "outcome": "void_outcome"}
 Verb = Callable[[Handoff, dict[str, Any], datetime], object]
 
 view_handoff = permission_required("leads.view_handoff", raise_exception=True)
@@ -273,8 +273,17 @@ def void_disposition(request: HttpRequest, pk: int, fact: int) -> HttpResponse:
     return _void(request, found, next((one for one in dispositions if one.pk == fact), None), tracking.void_disposition)
 
 
+@require_POST
+@work_handoff
+def void_outcome(request: HttpRequest, pk: int, fact: int) -> HttpResponse:
+    """Take an outcome that one recorded back."""
+    found = _find(request, pk)
+    outcomes = found.outcomes.all()
+    return _void(request, found, next((one for one in outcomes if one.pk == fact), None), tracking.void_outcome)
+
+
 def _void(
-    request: HttpRequest, found: Handoff, fact: Attempt | Disposition | None, verb: Callable[..., None]
+    request: HttpRequest, found: Handoff, fact: Attempt | Disposition | Outcome | None, verb: Callable[..., None]
 ) -> HttpResponse:
     if fact is None:
         raise Http404("This handoff has nothing like that.")

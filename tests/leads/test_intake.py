@@ -416,7 +416,7 @@ def test_somebody_unknown_is_added_without_a_login_and_owns_for_the_sales_team(v
 
 def test_a_change_of_the_owner_at_the_source_moves_nobody(version, ron, ruth):
     receive(owner="Ron")
-    assert intake.receive_leads([make_record(owner="Ruth")], now=MONDAY + HOUR).unchanged == 1
+    assert intake.receive_leads([make_record(owner="Ruth")], now=MONDAY + HOUR).updated == 1
     assert Handoff.objects.get().owner == ron
 
 
@@ -549,3 +549,14 @@ def test_forty_leads_take_no_more_queries_than_one(asking, ron, ruth, django_ass
         intake.receive_leads(batch(2, "few"), now=MONDAY + 100 * HOUR)
     with django_assert_max_num_queries(len(one)):
         intake.receive_leads(batch(40, "many"), now=MONDAY + 100 * HOUR)
+
+
+def test_an_unmatched_lead_that_is_matched_later_goes_to_whom_its_source_named(
+    agreement, draft, rita, max_, sofia, ron
+):
+    receive("L1", owner="ruth@elsewhere.example")
+    agree(draft, by=rita, marketing=max_, sales=sofia)
+    intake.match_again(Lead.objects.all(), by=rita, now=MONDAY + timedelta(days=30))
+    assignment = Assignment.objects.get()
+    assert assignment.owner.email == "ruth@elsewhere.example"
+    assert (assignment.at, assignment.why) == (MONDAY, "named by the source")

@@ -639,3 +639,31 @@ def test_of_two_clicks_at_once_the_second_sees_the_first(version, ron):
     thread.join()
     assert refused == ["Ines Albrecht is accepted already."]
     assert Disposition.objects.count() == 1
+
+
+def test_what_ends_a_handoff_releases_its_hold_so_that_no_clock_rests_for_ever(version, ron):
+    (handoff,) = receive()
+    tracking.hold([handoff], reason="asked to wait", by=ron, now=MONDAY + HOUR)
+    reason = ReasonCode.objects.get(code="not_interested")
+    tracking.dispose([tracking.Decision(handoff, "rejected", reason)], by=ron, now=MONDAY + 2 * HOUR)
+    assert handoff.holds.get().ended_at == MONDAY + 2 * HOUR
+    timekeeping.tick(now=MONDAY + 24 * HOUR)
+    assert Clock.objects.get(handoff=handoff, commitment__code="first-response").state == clocks.MISSED
+
+
+def test_accepting_keeps_a_hold(version, ron):
+    (handoff,) = receive()
+    tracking.hold([handoff], reason="asked to wait", by=ron, now=MONDAY + HOUR)
+    tracking.dispose([tracking.Decision(handoff, "accepted")], by=ron, now=MONDAY + 2 * HOUR)
+    assert handoff.holds.get().ended_at is None
+
+
+def test_an_outcome_taken_back_opens_the_handoff_again(version, ron):
+    (handoff,) = receive()
+    tracking.dispose([tracking.Decision(handoff, "accepted")], by=ron, now=MONDAY)
+    (meeting,) = tracking.record_outcomes([tracking.NewOutcome(handoff, "meeting")], by=ron, now=MONDAY + HOUR)
+    tracking.void_outcome(meeting, by=ron, reason="it was moved", now=MONDAY + 2 * HOUR)
+    handoff.refresh_from_db()
+    assert (handoff.stage, handoff.ended_at) == (Handoff.Stage.SAL, None)
+    with pytest.raises(Refused, match="taken back already"):
+        tracking.void_outcome(meeting, by=ron, reason="again", now=MONDAY + 2 * HOUR)
