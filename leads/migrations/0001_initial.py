@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
                 ('handed_over', models.BooleanField(default=False, help_text='The source says that it was handed to sales (rule A1).')),
                 ('received_at', models.DateTimeField()),
                 ('state', models.CharField(choices=[('waiting', 'Waiting: not yet qualified'), ('unmatched', 'Unmatched: no agreement covers it'), ('handed off', 'Handed off')], default='waiting', editable=False, max_length=10)),
-                ('owner', models.ForeignKey(blank=True, help_text='Whom the source names for its handoff.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('owner', models.ForeignKey(blank=True, help_text='Whom the source names: gets the handoff.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'ordering': ['-received_at', '-id'],
