@@ -330,9 +330,13 @@ def write_windows(windows: Pairs) -> str:
 
 def _by_day(given: Mapping[Any, Pairs], read: Callable[[Any], Day], name: Callable[[Day], str]) -> dict[Day, Minutes]:
     """The windows of each weekday or date; `read` understands its key and `name` calls it in a sentence."""
+    if not isinstance(given, Mapping):
+        raise ValueError("Give the windows of each day, such as {0: [(“09:00”, “17:30”)]}.")
     days = {}
     for key, windows in given.items():
         day = read(key)
+        if not isinstance(windows, list | tuple):
+            raise ValueError(f"{name(day)}: give a list of windows, such as [(“09:00”, “17:30”)].")
         if day in days:
             raise ValueError(f"{name(day)} is given twice.")
         days[day] = _checked(windows, f"{name(day)}: ")

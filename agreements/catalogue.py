@@ -62,6 +62,11 @@ class Kind:
     starts: tuple[Start, ...] = ()
     fixed_start: Start | None = None
     needs_attempts: bool = False
+    may_name_attempts: bool = False
+
+    @property
+    def takes_attempts(self) -> bool:
+        return self.needs_attempts or self.may_name_attempts
 
     @property
     def has_limit(self) -> bool:
@@ -100,7 +105,8 @@ CATALOGUE: dict[str, Kind] = {
         Kind("disposition", "Disposition", Party.SALES, Dimension.FEEDBACK, Measure.CLOCK,
              "From the start to a recycle or reject with a reason, or an outcome after acceptance.", ANY_START),
         Kind("attempts_before_giving_up", "Attempts before giving up", Party.SALES, Dimension.FOLLOW_THROUGH,
-             Measure.SHARE, "Of the handoffs given up for a reason that needs attempts: those that had enough."),
+             Measure.SHARE, "Of the handoffs given up for a reason that needs attempts: those that had enough.",
+             may_name_attempts=True),
         Kind("reasons_documented", "Documented reasons", Party.SALES, Dimension.FEEDBACK, Measure.SHARE,
              "Share of recycled and rejected handoffs with a reason code."),
     )

@@ -159,7 +159,7 @@ def kinds_for_script() -> str:
             kind.code: {
                 "exactly": kind.exactly,
                 "limit": kind.has_limit,
-                "attempts": kind.needs_attempts,
+                "attempts": kind.takes_attempts,
                 "monthly": kind.measure == Measure.COUNT,
                 "starts": [start.value for start in kind.starts],
             }
@@ -209,7 +209,7 @@ class CommitmentForm(CriteriaForm):
             cleaned["unit"] = ""
         if not kind.starts:
             cleaned["start"] = ""
-        if not kind.needs_attempts:
+        if not kind.takes_attempts:
             cleaned["attempts"] = None
         if kind.measure != Measure.COUNT:
             cleaned["monthly_targets"] = {}

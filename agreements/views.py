@@ -2,6 +2,7 @@
 
 from django import forms
 from django.contrib import messages
+from django.contrib.auth import authenticate
 from django.db.models import Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -100,6 +101,10 @@ def sign(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     version = _visible_version(request.user, pk, number)
     form = SignForm(request.POST)
     if not form.is_valid():
+        return _version_page(request, version, sign_form=form, status=422)
+    # Counted like a login, so that nobody can try passwords on a session left open.
+    if authenticate(request, username=request.user.email, password=form.cleaned_data["password"]) is None:
+        form.add_error(None, "That is not your password, or too many tries have failed; then wait a quarter of an hour.")
         return _version_page(request, version, sign_form=form, status=422)
     try:
         signature = signoff.sign(version, signer=request.user, now=timezone.now(), **form.cleaned_data)

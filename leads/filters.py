@@ -26,6 +26,7 @@ COPIED = ("source", "segment")
 # Choices that only links make.
 LINKED = (*COPIED, "rule", "version", "outcome", "unmatched")
 SEARCHED = ("name", "company", "email")
+LONGEST_SEARCH = 100
 
 
 class PeriodField(forms.CharField):
@@ -54,6 +55,12 @@ class CommitmentFilter(django_filters.ModelChoiceFilter):
     field_class = CommitmentField
 
 
+class SearchForm(forms.Form):
+    """What is searched for in a list that has no other choices; the field refuses what no database takes."""
+
+    q = forms.CharField(required=False, max_length=LONGEST_SEARCH)
+
+
 @dataclass(frozen=True)
 class Choice:
     """One thing that narrows the list: its words, and the address without it."""
@@ -65,7 +72,7 @@ class Choice:
 class HandoffFilter(django_filters.FilterSet):
     """Everything that an address may ask of the list; `qs` is not yet narrowed to what the reader may see."""
 
-    q = django_filters.CharFilter(label="Search", max_length=100)
+    q = django_filters.CharFilter(label="Search", max_length=LONGEST_SEARCH)
     agreement = django_filters.ModelChoiceFilter(label="Agreement", queryset=Agreement.objects, empty_label="All")
     period = PeriodFilter(label="Period", widget=forms.TextInput({"placeholder": "2026-03, 2026-Q1 …"}))
     commitment = CommitmentFilter(label="Promise", queryset=Commitment.objects.none(), empty_label="All")
@@ -91,11 +98,14 @@ class HandoffFilter(django_filters.FilterSet):
 
     def __init__(self, data: Any, *, queryset: HandoffQuerySet, user: User):
         super().__init__(data, queryset=queryset)
-        chosen = data.get("agreement", "")
-        of_agreement = {"version__agreement": chosen} if chosen.isdecimal() else {}
+        self.filters["agreement"].queryset = Agreement.objects.visible_to(user)
+        try:
+            agreement = self.filters["agreement"].field.clean(data.get("agreement"))
+        except ValidationError:
+            agreement = None  # the form says so to the reader
+        of_agreement = {"version__agreement": agreement} if agreement else {}
         commitments = Commitment.objects.filter(**of_agreement).exclude(version__terms="").select_related("version")
         assigned = Assignment.objects.order_by()
-        self.filters["agreement"].queryset = Agreement.objects.visible_to(user)
         self.filters["commitment"].queryset = commitments.order_by("-version__number", "position")
         self.filters["team"].queryset = Team.objects.filter(Exists(assigned.filter(team=OuterRef("pk"))))
         self.filters["rep"].queryset = User.objects.filter(Exists(assigned.filter(owner=OuterRef("pk"))))

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django import forms
 from django.utils import timezone
 
+from agreements import signoff
 from leads.models import (
     Attempt,
     AttemptOutcome,
@@ -18,7 +19,7 @@ from leads.models import (
     Verdict,
 )
 from slaportal import roles
-from slaportal.models import User
+from slaportal.models import Party, User
 
 MINUTE = timedelta(minutes=1)
 
@@ -187,7 +188,7 @@ def may_assign(user: User, handoff: Handoff) -> bool:
 
 def may_answer(user: User, handoff: Handoff) -> bool:
     """Whether the person answers for the marketing side of the handoff's agreement."""
-    return user.team_id == handoff.agreement.marketing_team_id and user.has_role(roles.MARKETING_LEADER)
+    return signoff.signing_party(user, handoff.agreement) == Party.MARKETING
 
 
 def may_void(user: User, fact: Attempt | Disposition | Outcome) -> bool:

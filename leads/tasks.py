@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from leads import timekeeping
 from leads.models import Handoff
+from slaportal.models import Heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -16,10 +17,12 @@ log = logging.getLogger(__name__)
 def tick() -> int:
     """Mark what was missed. A database that is busy leaves the work to the next tick."""
     try:
-        return timekeeping.tick(now=timezone.now())
+        count = timekeeping.tick(now=timezone.now())
+        Heartbeat.beat("tick", now=timezone.now())
     except OperationalError as busy:
         log.warning("tick: left to the next one: %s", busy)
         return 0
+    return count
 
 
 @shared_task

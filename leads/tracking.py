@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from agreements import terms
 from agreements.calendars import closures_by_calendar
@@ -34,6 +34,8 @@ from slaportal.models import User
 from slaportal.refusal import Refused
 
 CHUNK = 5_000
+# Two clicks on one button come within this time; nobody calls twice in it.
+DOUBLE_CLICK = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ def log_attempts(
         if attempt.lead is None and not attempt.contact_id and not attempt.email:
             raise Refused("An attempt names its lead, or the person by contact id or e-mail.")
         _refuse_future(attempt.at, now)
+    if not from_system:
+        attempts = _without_double_clicks(attempts, by=by, now=now)
     for words in {(attempt.channel, attempt.direction, attempt.outcome) for attempt in attempts}:
         _refuse_unknown(*words)
     known = _known_ids(attempts)
@@ -116,6 +120,26 @@ def log_attempts(
     )
     timekeeping.evaluate_handoffs(_handoffs_of(created), now=now)
     return created
+
+
+def _without_double_clicks(attempts: Sequence[NewAttempt], *, by: User | None, now: datetime) -> list[NewAttempt]:
+    """Attempts that the same person has not logged just the same for the lead a moment ago (rule A4).
+
+    The leads are locked, so that of two clicks in the same instant the second sees the first.
+    """
+    leads = sorted({attempt.lead.pk for attempt in attempts if attempt.lead})
+    list(Lead.objects.select_for_update(no_key=True).filter(pk__in=leads).order_by("pk"))
+    just_now = Attempt.objects.valid().filter(
+        lead__in=leads, by=by, at=F("entered_at"), entered_at__gt=now - DOUBLE_CLICK
+    )
+    same = set(just_now.values_list("lead", "channel", "direction", "outcome", "note"))
+    return [
+        attempt
+        for attempt in attempts
+        if not attempt.lead
+        or attempt.at is not None
+        or (attempt.lead.pk, attempt.channel, attempt.direction, attempt.outcome, attempt.note) not in same
+    ]
 
 
 def _refuse_unknown(channel: str, direction: str, outcome: str) -> None:
@@ -332,9 +356,21 @@ def open_dispute(handoff: Handoff, *, comment: str, by: User | None, now: dateti
     """Ask marketing for data, or protest against a disposition; marketing owes an answer."""
     if not comment.strip():
         raise Refused("Say what is missing or wrong.")
+    _refuse_late_dispute(handoff, now)
     dispute = Dispute.objects.create(handoff=handoff, comment=comment.strip(), opened_by=by, opened_at=now)
     timekeeping.evaluate_handoffs([handoff.pk], now=now)
     return dispute
+
+
+def _refuse_late_dispute(handoff: Handoff, now: datetime) -> None:
+    """A decision can be disputed within the agreed days; asking for data before one is always in time."""
+    decided = handoff.dispositions.valid().exclude(verdict=Verdict.ACCEPTED).order_by("at", "id").last()
+    if decided is None:
+        return
+    agreed = terms.of(handoff.version)
+    calendar = agreed.business_times(closures_by_calendar())[agreed.calendar]
+    if calendar.elapsed(decided.at, now).total_seconds() > agreed.dispute_seconds:
+        raise Refused("The agreed time to dispute this decision is over.")
 
 
 @transaction.atomic

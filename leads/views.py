@@ -39,13 +39,14 @@ work_handoff = permission_required("leads.work_handoff", raise_exception=True)
 @work_handoff
 def my_leads(request: HttpRequest) -> HttpResponse:
     """The reader's open handoffs, what is due first at the top."""
-    now, query = timezone.now(), request.GET.get("q", "").strip()
+    now, search = timezone.now(), filters.SearchForm(request.GET)
+    query = search.cleaned_data["q"] if search.is_valid() else ""
     mine = worklist.worklist(request.user, now=now)
     found = filters.search(mine, query) if query else mine
     page = Paginator(worklist.with_facts(found), PAGE).get_page(request.GET.get("page"))
     rows = worklist.rows(page.object_list, now=now, zone=timezone.get_current_timezone())
-    context = {"page": page, "rows": rows, "query": query, "summary": worklist.in_words(mine)}
-    return render(request, "leads/my_leads.html", context)
+    context = {"page": page, "rows": rows, "query": query, "search": search, "summary": worklist.in_words(mine)}
+    return render(request, "leads/my_leads.html", context, status=200 if search.is_valid() else 400)
 
 
 @require_safe
@@ -65,10 +66,14 @@ def handoffs(request: HttpRequest) -> HttpResponse:
         if not has_clock:
             rows = rows.prefetch_related(Prefetch("clocks", Clock.objects.deciding(), to_attr="deciding"))
         table = tables.HandoffTable(rows, has_clock=has_clock)
-    RequestConfig(request, paginate={"per_page": TABLE_PAGE}).configure(table)
+    # Not by the request's configuration, which would let the address choose how many rows are rendered.
+    RequestConfig(request, paginate=False).configure(table)
+    table.paginate(per_page=TABLE_PAGE)
+    table.page = table.paginator.get_page(request.GET.get("page"))
     shown = table.paginator.count
-    sees_all = request.user.has_perm("leads.view_all_handoffs")
-    context |= {"table": table, "shown": shown, "total": shown if sees_all else everything.count()}
+    # How many others match a search would say whether somebody's e-mail address is known here.
+    counts_visible = "q" in chosen.given or request.user.has_perm("leads.view_all_handoffs")
+    context |= {"table": table, "shown": shown, "total": shown if counts_visible else everything.count()}
     if {"agreement", "period"} <= chosen.given.keys():
         place = [chosen.given["agreement"].pk, chosen.given["period"].key]
         context["scorecard"] = reverse("scorecard", args=place)
@@ -232,6 +237,8 @@ def release(request: HttpRequest, pk: int) -> HttpResponse:
     found = _find(request, pk)
     if tracking.release([found], by=request.user, now=timezone.now()):
         messages.success(request, "Released: its clocks run again.")
+    else:
+        messages.info(request, "It was not on hold.")
     return redirect(found)
 
 

@@ -18,7 +18,7 @@ from agreements.catalogue import Measure
 from agreements.models import Agreement, Version
 from agreements.terms import Promise
 from leads.models import Clock, Handoff, Lead
-from leads.periods import Period
+from leads.periods import CUSTOM, Period
 from reports import outcomes, volume
 from reports.models import Scorecard
 from slaportal.refusal import Refused
@@ -118,7 +118,14 @@ def store(agreement: Agreement, period: Period, *, now: datetime) -> Scorecard:
 
 
 def kept_or_computed(agreement: Agreement, period: Period, *, now: datetime) -> Scorecard:
-    """The scorecard that is kept for the period; computed and kept when somebody asks for the first time."""
+    """The scorecard that is kept for the period; computed and kept when somebody asks for the first time.
+
+    Days that somebody chose are computed at each asking and never kept: there are too many to keep fresh.
+    """
+    if period.unit == CUSTOM:
+        start, end = period.start(agreement.zone), period.end(agreement.zone)
+        data = compute(agreement, period, now=now)
+        return Scorecard(agreement=agreement, start=start, end=end, computed_at=now, data=data)
     kept = Scorecard.objects.filter(
         agreement=agreement, start=period.start(agreement.zone), end=period.end(agreement.zone)
     )

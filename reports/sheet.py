@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from agreements.catalogue import CATALOGUE
+from leads.models import Outcome
 from leads.rules import RULES
 from reports import trends
 from reports.outcomes import PLURALS
@@ -191,6 +192,7 @@ class Sheet:
     tables: list[Table]
     outcomes: list[Number]
     pipeline: float
+    pipeline_url: str
     several_versions: bool
 
 
@@ -218,6 +220,7 @@ def build(agreement_id: int, data: Mapping[str, Any], *, by: str, earlier: Seque
         tables=[_table(evidence, version, lines, by) for version in _with_handoffs(lines)],
         outcomes=[Number(plural, counts[plural], evidence.url(outcome=kind)) for kind, plural in PLURALS.items()],
         pipeline=counts["pipeline"],
+        pipeline_url=evidence.url(outcome=Outcome.Kind.OPPORTUNITY),
         several_versions=several,
     )
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from agreements.models import Agreement
-from leads.periods import MONTH, UNITS, Period, parse
+from leads.periods import CUSTOM, MONTH, UNITS, Period, parse
 from reports import glance, sheet
 from reports import scorecards as cards
 from reports.models import Scorecard
@@ -31,7 +31,7 @@ def scorecards(request: HttpRequest) -> HttpResponse:
 @require_safe
 @view_scorecard
 def scorecard(request: HttpRequest, pk: int, key: str) -> HttpResponse:
-    """One agreement over one period, as it was last computed."""
+    """One agreement over one period, as it was last computed; over chosen days as it is now."""
     now = timezone.now()
     agreement, period = _find(request, pk, key, now)
     card = cards.kept_or_computed(agreement, period, now=now)
@@ -71,10 +71,11 @@ def choose_period(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @view_scorecard
 def compute_now(request: HttpRequest, pk: int, key: str) -> HttpResponse:
-    """Compute a scorecard again and show it."""
+    """Compute a scorecard again and show it; one over chosen days is computed by being shown."""
     now = timezone.now()
     agreement, period = _find(request, pk, key, now)
-    cards.store(agreement, period, now=now)
+    if period.unit != CUSTOM:
+        cards.store(agreement, period, now=now)
     return redirect("scorecard", agreement.pk, period.key)
 
 

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.module_loading import import_string
 
+UNKNOWN = {"dummy": "what DATABASE_URL names"}
 BROKERS = ("filesystem", "redis", "rediss", "amqp", "amqps", "memory")
 
 
@@ -18,7 +19,7 @@ def configuration(**kwargs: object) -> list[CheckMessage]:
     if engine not in ("sqlite3", "postgresql"):
         found.append(
             Error(
-                f"The portal runs on SQLite and PostgreSQL, not on {engine}.",
+                f"The portal runs on SQLite and PostgreSQL, not on {UNKNOWN.get(engine, engine)}.",
                 hint="Set DATABASE_URL to sqlite:////some/file.db or postgres://user:password@host/name.",
                 id="slaportal.E001",
             )

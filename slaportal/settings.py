@@ -86,14 +86,18 @@ TEMPLATES = [
 ]
 
 # --- Database: SQLite beside the program unless DATABASE_URL says otherwise -------------------------------------
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'portal.sqlite3'}")}
+DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'portal.sqlite3'}")
+KNOWN = ("sqlite", "postgres", "postgresql", "psql", "pgsql")
+# What is no database of ours is told by a system check (slaportal.E001), in a sentence, before anything asks for it.
+is_known = DATABASE_URL.partition(":")[0] in KNOWN
+DATABASES = {"default": env.db_url_config(DATABASE_URL) if is_known else {"ENGINE": "django.db.backends.dummy"}}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-64000;",
     }
-else:
+elif is_known:
     DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -268,5 +272,6 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"axes": {"level": "WARNING"}},
+    # Django's own handlers would print each line a second time.
+    "loggers": {"django": {"handlers": []}, "axes": {"level": "WARNING"}, "kombu": {"level": "ERROR"}},
 }

@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.safestring import SafeString, mark_safe
@@ -29,7 +30,11 @@ class Login(LoginView):
 
 def home(request: HttpRequest) -> HttpResponse:
     """Each role begins where its work is."""
-    if request.user.has_perm("leads.work_handoff") and not request.user.has_perm("leads.view_all_handoffs"):
+    if request.user.has_perm("leads.view_all_handoffs"):
+        return redirect("scorecards")
+    if request.user.has_perm("leads.view_team_handoffs"):
+        return redirect(reverse("handoffs") + "?state=open")
+    if request.user.has_perm("leads.work_handoff"):
         return redirect("my_leads")
     return redirect("scorecards")
 
@@ -51,5 +56,5 @@ def rules() -> SafeString:
 def health(request: HttpRequest) -> JsonResponse:
     """Whether the database answers and the tick runs: 200 when both do, else 503. Tells nothing else."""
     beat = Heartbeat.objects.filter(name="tick").first()
-    ticking = bool(beat and timezone.now() - beat.at < SILENCE)
+    ticking = bool(beat and abs(timezone.now() - beat.at) < SILENCE)
     return JsonResponse({"database": True, "ticking": ticking}, status=200 if ticking else 503)

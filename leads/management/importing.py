@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import pluralize
 from django.utils import timezone
 from tqdm import tqdm
 
@@ -16,6 +17,10 @@ from slaportal.refusal import Refused
 
 # Refused values that are printed for people; `--json` has them all.
 SHOWN = 50
+# Characters of a refused value that are printed.
+SHORT = 80
+# What counts are called when there is one.
+ONE = {"handoffs": "handoff", "dispositions": "disposition", "outcomes": "outcome", "people": "person"}
 
 
 class ImportCommand(BaseCommand):
@@ -60,19 +65,23 @@ def with_progress(path: Path, rows: Iterable) -> Iterator:
 def report(result: ImportResult) -> list[str]:
     """The result in lines for people."""
     refused = len({refusal.line for refusal in result.refused})
-    lines = [f"{result.rows} rows: {result.valid} good, {refused} refused, {result.skipped.total()} skipped."]
+    rows = f"{result.rows} row{pluralize(result.rows)}"
+    lines = [f"{rows}: {result.valid} good, {refused} refused, {result.skipped.total()} skipped."]
     for title, counts in (("skipped", result.skipped), ("noted", result.notes)):
         lines += [f"  {title} {count} ×: {sentence}" for sentence, count in counts.most_common()]
     lines += [f"  {refusal_in_words(refusal)}" for refusal in result.refused[:SHOWN]]
     if len(result.refused) > SHOWN:
         lines.append(f"  … and {len(result.refused) - SHOWN} more; --json has them all.")
     if result.counts:
-        counts = ", ".join(f"{count} {name}" for name, count in result.counts.items() if count)
+        counts = ", ".join(
+            f"{count} {ONE.get(name, name) if count == 1 else name}" for name, count in result.counts.items() if count
+        )
         lines.append(f"{'Written' if result.written else 'Would be written'}: {counts or 'nothing'}.")
     return lines
 
 
 def refusal_in_words(refusal: Refusal) -> str:
-    """Line, column, value and reason in one sentence."""
-    cell = f"{refusal.column} “{refusal.value}” " if refusal.column else ""
+    """Line, column, value (its beginning, where it is long) and reason in one sentence."""
+    value = refusal.value if len(refusal.value) <= SHORT else f"{refusal.value[: SHORT - 1]}…"
+    cell = f"{refusal.column} “{value}” " if refusal.column else ""
     return f"line {refusal.line}: {cell}{refusal.reason}"

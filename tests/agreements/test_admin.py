@@ -383,6 +383,7 @@ def test_a_proposed_version_is_shown_and_cannot_be_edited(desk, draft, rita):
     draft.refresh_from_db()
     assert "Frozen terms" in page and draft.terms_hash in page
     assert "hand over at least 50 qualified leads a month" in page
+    assert all(f'<span class="sla-strong">{promise.title}</span>' in page for promise in terms.of(draft).promises)
     assert not response.context["inline_admin_formsets"]
     assert 'name="note"' not in page and 'name="_save"' not in page
 

@@ -783,3 +783,9 @@ def test_growing_changes_no_answer(history, further):
     np.testing.assert_array_equal(fresh.position_many(moments), grown.position_many(moments))
     np.testing.assert_array_equal(fresh.deadline_many(moments, spans), grown.deadline_many(moments, spans))
     assert fresh.windows(instants[0], instants[2]) == grown.windows(instants[0], instants[2])
+
+
+@pytest.mark.parametrize("hours", [None, [], {0: None}, {0: "09:00-17:00"}])
+def test_hours_of_another_shape_are_a_sentence(hours):
+    with pytest.raises(ValueError, match=r"[Gg]ive .* windows"):
+        BusinessTime("UTC", hours)

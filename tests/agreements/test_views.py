@@ -60,7 +60,7 @@ def test_a_wrong_password_signs_nothing_and_keeps_what_was_typed(proposed, sofia
     response = post_signature(client, sofia, proposed, password="wrong", title="Chief of sales")
     shown = response.content.decode()
     assert response.status_code == 422
-    assert "That is not your password. Nothing was signed." in shown
+    assert "That is not your password, or too many tries have failed" in shown
     assert 'value="Chief of sales"' in shown
     assert "wrong" not in shown
     assert not Signature.objects.exists()
@@ -308,3 +308,11 @@ def test_the_page_of_a_version_says_where_it_stands(on, word, sentence, draft, r
         shown = page(client, vera, version.get_absolute_url())
     assert word in shown
     assert sentence in shown
+
+
+def test_passwords_cannot_be_tried_without_end_on_a_session_left_open(proposed, sofia, client, settings):
+    settings.AXES_ENABLED = True
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        post_signature(client, sofia, proposed, password="guess")
+    assert post_signature(client, sofia, proposed).status_code == 422
+    assert not Signature.objects.exists()

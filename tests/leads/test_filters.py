@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 from django.urls import reverse
 
-from leads import clocks, routing, timekeeping, tracking
+from leads import clocks, routing, timekeeping, tracking, views
 from leads.models import Clock, Handoff
 from tests.conftest import MONDAY, agree, receive
 from tests.leads.conftest import clock_of, page, text_of
@@ -136,6 +136,9 @@ def test_outcomes_are_counted_whenever_they_came_and_not_when_taken_back(client,
     [
         ({"period": "March"}, "“March” is not a period; write one such as 2024-03"),
         ({"agreement": "999"}, "Select a valid choice."),
+        ({"agreement": "9" * 25}, "Select a valid choice."),
+        ({"agreement": "9" * 5000}, "Select a valid choice."),
+        ({"q": "\0"}, "Null characters are not allowed."),
         ({"commitment": "999"}, "Select a valid choice."),
         ({"state": "lost"}, "lost is not one of the available choices."),
         ({"rep": "nobody"}, "Select a valid choice."),
@@ -147,6 +150,32 @@ def test_an_address_that_makes_no_sense_shows_nothing_and_says_why(client, versi
     assert response.status_code == 400
     assert said in text_of(response)
     assert "table" not in response.context
+
+
+def test_a_search_does_not_tell_whether_somebody_elses_lead_exists(client, month, ron, ruth):
+    client.force_login(ron)
+    (hers,) = (handoff for handoff in Handoff.objects.filter(owner=ruth)[:1])
+    response = client.get(reverse("handoffs"), {"q": hers.lead.email})
+    assert (response.context["shown"], response.context["total"]) == (0, 0)
+    assert "You may see" not in text_of(response)
+
+
+@pytest.mark.parametrize(
+    ("asked", "rows", "number"),
+    [
+        ({}, 5, 1),
+        ({"page": "3"}, 2, 3),
+        ({"page": "999"}, 2, 3),
+        ({"page": "first"}, 5, 1),
+        ({"per_page": "-5"}, 5, 1),
+        ({"per_page": "100000", "page": "2"}, 5, 2),
+    ],
+)
+def test_an_address_chooses_the_page_but_not_its_size(client, month, vera, monkeypatch, asked, rows, number):
+    monkeypatch.setattr(views, "TABLE_PAGE", 5)
+    client.force_login(vera)
+    table = client.get(reverse("handoffs"), asked).context["table"]
+    assert (len(table.page.object_list), table.page.number) == (rows, number)
 
 
 def test_an_empty_list_says_so(client, version, vera):

@@ -363,7 +363,7 @@ def test_the_command_reports_what_it_wrote(version, folder):
     assert said == (
         "5 rows: 4 good, 0 refused, 1 skipped.\n"
         "  skipped 1 ×: repeats an earlier line\n"
-        "Written: 4 created, 4 handoffs, 3 dispositions, 1 outcomes, 2 people.\n"
+        "Written: 4 created, 4 handoffs, 3 dispositions, 1 outcome, 2 people.\n"
     )
     again = run("import_leads", folder.path / "leads.csv", f"--map={folder.leads_map}", "--dry-run")
     assert again.endswith("Would be written: 4 unchanged.\n")
@@ -406,6 +406,25 @@ def test_the_command_prints_its_result_as_json(version, folder):
     }  # fmt: skip
     assert len(said["refused"]) == len(REFUSED)
     assert said["refused"][0] == dict(zip(("line", "column", "value", "reason"), REFUSED[0], strict=True))
+
+
+@pytest.mark.parametrize(("length", "printed"), [(80, "x" * 80), (81, "x" * 79 + "…"), (5000, "x" * 79 + "…")])
+def test_a_long_refused_value_is_printed_short_and_kept_whole_for_programs(length, printed):
+    result = ImportResult(rows=1, refused=[Refusal(2, "Created", "x" * length, "is no date")])
+    assert report(result)[1] == f"  line 2: Created “{printed}” is no date"
+    assert result.as_dict()["refused"][0]["value"] == "x" * length
+
+
+@pytest.mark.parametrize(
+    ("number", "lines"),
+    [
+        (1, ["1 row: 1 good, 0 refused, 0 skipped.", "Written: 1 created, 1 handoff, 1 outcome, 1 person."]),
+        (2, ["2 rows: 2 good, 0 refused, 0 skipped.", "Written: 2 created, 2 handoffs, 2 outcomes, 2 people."]),
+    ],
+)
+def test_one_row_and_many_are_reported_in_plain_english(number, lines):
+    counts = dict.fromkeys(("created", "handoffs", "outcomes", "people"), number)
+    assert report(ImportResult(rows=number, valid=number, written=True, counts=counts)) == lines
 
 
 def test_people_see_the_first_fifty_refusals_and_how_many_more_there_are():

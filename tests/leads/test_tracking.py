@@ -667,3 +667,23 @@ def test_an_outcome_taken_back_opens_the_handoff_again(version, ron):
     assert (handoff.stage, handoff.ended_at) == (Handoff.Stage.SAL, None)
     with pytest.raises(Refused, match="taken back already"):
         tracking.void_outcome(meeting, by=ron, reason="again", now=MONDAY + 2 * HOUR)
+
+
+def test_a_double_click_is_one_attempt_and_a_second_call_later_is_another(version, ron, ruth):
+    (handoff,) = receive()
+    call = NewAttempt(lead=handoff.lead)
+    moment = timedelta(milliseconds=300)
+    assert len(tracking.log_attempts([call], by=ron, now=MONDAY)) == 1
+    assert tracking.log_attempts([call], by=ron, now=MONDAY + moment) == []
+    assert len(tracking.log_attempts([call], by=ruth, now=MONDAY + moment)) == 1
+    assert len(tracking.log_attempts([call], by=ron, now=MONDAY + timedelta(seconds=11))) == 1
+
+
+def test_a_decision_can_be_disputed_for_the_agreed_days_and_no_longer(version, ron, max_):
+    (handoff,) = receive()
+    tracking.open_dispute(handoff, comment="Which campaign?", by=ron, now=MONDAY + 60 * DAY)
+    reason = ReasonCode.objects.get(code="not_qualified")
+    tracking.dispose([Decision(handoff, "rejected", reason)], by=ron, now=MONDAY + 60 * DAY)
+    tracking.open_dispute(handoff, comment="They are", by=max_, now=MONDAY + 67 * DAY)
+    with pytest.raises(Refused, match="time to dispute"):
+        tracking.open_dispute(handoff, comment="They are", by=max_, now=MONDAY + 68 * DAY)

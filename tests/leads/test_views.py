@@ -10,7 +10,7 @@ from django.urls import reverse
 from agreements.calendars import add_closure
 from leads import clocks, routing, timekeeping, tracking
 from leads.models import Attempt, Dispute, Handoff, Lead, ReasonCode
-from slaportal.models import User
+from slaportal.models import Team, User
 from slaportal.templatetags.display import duration
 from tests.conftest import MONDAY, agree, make_commitment, make_user, receive
 from tests.leads.conftest import clock_of, page, text_of
@@ -58,7 +58,7 @@ def address_of(name: str, handoff: Handoff, fact: int = 1) -> str:
 @pytest.mark.parametrize("name", ALLOWED)
 def test_each_of_the_cast_gets_what_their_role_allows(client, cast, handoff, name):
     ron = cast["ron"]
-    (attempt,) = tracking.log_attempts([tracking.NewAttempt(lead=handoff.lead)], by=ron, now=MONDAY)
+    (attempt,) = tracking.log_attempts([tracking.NewAttempt(lead=handoff.lead, note="Earlier")], by=ron, now=MONDAY)
     dispute, fact = tracking.open_dispute(handoff, comment="Which campaign?", by=ron, now=MONDAY), attempt
     if name in ("record_outcome", "void_disposition"):
         accepted(handoff, ron)
@@ -114,7 +114,8 @@ def test_the_page_offers_only_what_the_reader_may_do(client, cast, handoff):
 
 
 def test_marketing_is_offered_the_answer_only_by_its_own_leader(client, cast, handoff, marketing):
-    other = make_user("mia@example.com", "Marketing leader")
+    elsewhere = Team.objects.create(name="Marketing Nordics", party="marketing")
+    other = make_user("mia@example.com", "Marketing leader", team=elsewhere)
     tracking.open_dispute(handoff, comment="Which campaign?", by=cast["ron"], now=MONDAY)
     for who, names in ((cast["max_"], ["answer_dispute"]), (other, [])):
         client.force_login(who)
@@ -274,6 +275,11 @@ def test_a_whole_life_of_a_handoff_through_its_page(client, handoff, ron, max_, 
         "Received from crm", "Handed to sales", "Assigned to Ron", "Outbound call, spoke with them", "Accepted",
         "On hold", "Released", "Opportunity", "Asked marketing", "Marketing upheld it",
     ]  # fmt: skip
+
+
+def test_releasing_what_is_not_held_says_so(client, handoff, ron):
+    client.force_login(ron)
+    assert "It was not on hold." in text_of(client.post(page(handoff, "release"), follow=True))
 
 
 def test_the_time_line_says_what_counts_for_nothing_and_why(client, handoff, ron, travel):

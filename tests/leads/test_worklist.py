@@ -104,6 +104,13 @@ def test_searching_finds_every_word_in_name_company_or_mail(client, version, ron
     assert "No open lead" not in text_of(response)
 
 
+def test_a_search_that_no_database_takes_is_refused_with_a_sentence(client, version, ron):
+    client.force_login(ron)
+    response = client.get(reverse("my_leads"), {"q": "\0"})
+    assert response.status_code == 400
+    assert "Search: Null characters are not allowed." in text_of(response)
+
+
 def test_a_long_list_goes_on_on_the_next_page_and_an_empty_one_says_so(client, version, ron, ruth):
     receive(*(f"L{number}" for number in range(60)))
     client.force_login(ron)

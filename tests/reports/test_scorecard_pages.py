@@ -7,9 +7,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import escape
 
 from agreements.models import Agreement
-from leads.models import Lead
+from leads.models import Handoff, Lead
 from reports import scorecards
 from reports.models import Scorecard
 from tests.conftest import make_user
@@ -23,6 +24,7 @@ from tests.reports.conftest import (
     make_clock,
     make_handoff,
     make_lead,
+    make_outcome,
 )
 
 pytestmark = pytest.mark.django_db
@@ -179,6 +181,31 @@ def test_the_page_shows_what_is_stored_says_how_old_it_is_and_computes_on_demand
     assert "computed now" in words(after)
     assert after.context["sheet"].unmatched.count == 2
     assert client.get(reverse("compute_scorecard", args=[history.pk, "2025-03"])).status_code == 405
+
+
+def test_chosen_days_are_computed_for_the_page_alone(client, vera, history):
+    client.force_login(vera)
+    days = "2025-03-01..2025-03-20"
+
+    shown = client.get(page_of(history, days))
+    asked = client.post(reverse("compute_scorecard", args=[history.pk, days]))
+
+    assert "computed just now" in words(shown) and "Compute now" not in words(shown)
+    assert asked.url == page_of(history, days)
+    assert not Scorecard.objects.exists()
+
+
+def test_the_pipeline_leads_to_the_handoffs_that_became_opportunities(client, vera, history):
+    client.force_login(vera)
+    nothing = client.get(page_of(history, "2025-03-01..2025-03-20"))
+    make_outcome(Handoff.objects.first(), "opportunity", amount=1200)
+
+    page = client.get(page_of(history, "2025-03-01..2025-03-20"))
+
+    address = page.context["sheet"].pipeline_url
+    assert f'<a href="{escape(address)}">1,200</a><small>pipeline' in page.content.decode()
+    assert "0<small>pipeline" in nothing.content.decode()
+    assert client.get(address).context["shown"] == 1
 
 
 @pytest.mark.parametrize("by", ["source", "segment", "team", "rep"])

@@ -452,3 +452,14 @@ def test_what_is_stored_is_shown_until_it_is_computed_again(version, response):
     card = scorecards.kept_or_computed(version.agreement, MARCH, now=NOW)
 
     assert (card.computed_at, card.data["handoffs"]) == (RUNNING, 0)
+
+
+@pytest.mark.parametrize("key", ["2025-03-01..2025-03-20", "2025-03-01..2025-03-31"])
+def test_chosen_days_are_computed_at_each_asking_and_never_kept(version, response, key):
+    scorecards.store(version.agreement, MARCH, now=RUNNING)
+    make_clock(make_handoff(version), response, MET)
+
+    card = scorecards.kept_or_computed(version.agreement, parse(key), now=NOW)
+
+    assert (card.computed_at, card.data["handoffs"], card.data["period"]["key"]) == (NOW, 1, key)
+    assert Scorecard.objects.get().data["period"]["key"] == MARCH.key

@@ -26,17 +26,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, host: str, port: int, empty: bool, **options: object) -> None:
         refuse_taken(host, port)
-        call_command("migrate", verbosity=0)
-        if not settings.DEBUG:
-            call_command("collectstatic", interactive=False, verbosity=0)
-        # The demo's passphrase is public, so it never goes into a portal at work.
-        if settings.DEBUG and not empty:
-            call_command("demo", if_empty=True)
         signal.signal(signal.SIGTERM, stop_on_signal)
-        self.stdout.write(self.style.SUCCESS(f"SLA Portal: http://{host}:{port}/   (Ctrl-C stops it)"))
-        self.stdout.flush()
         parts: dict[str, subprocess.Popen] = {}
         try:
+            prepare(with_demo=not empty)
+            self.stdout.write(self.style.SUCCESS(f"SLA Portal: http://{host}:{port}/   (Ctrl-C stops it)"))
+            self.stdout.flush()
             for name, command in commands(host, port).items():
                 # A session of its own: Ctrl-C reaches only this process, which then stops the parts in order.
                 parts[name] = subprocess.Popen(command, start_new_session=True)  # noqa: S603 (our own words)
@@ -53,11 +48,33 @@ class Command(BaseCommand):
         self.stdout.write("Stopped.")
 
 
+def prepare(*, with_demo: bool) -> None:
+    """Bring the database up to date, tell the demo in an empty one, and sweep once so that the start is healthy."""
+    call_command("migrate", verbosity=0)
+    if not settings.DEBUG:
+        call_command("collectstatic", interactive=False, verbosity=0)
+    # The demo's passphrase is public, so it never goes into a portal at work.
+    if settings.DEBUG and with_demo:
+        call_command("demo", if_empty=True)
+    call_command("tick", verbosity=0)
+
+
 def commands(host: str, port: int) -> dict[str, list[str]]:
     """What runs: beat sits in the worker only on the filesystem broker, where there is just one worker."""
-    celery = [sys.executable, "-m", "celery", "-A", "slaportal"]
+    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "slaportal"]
     level = ["--loglevel", "WARNING"]
-    web = [sys.executable, "-m", "gunicorn", "slaportal.wsgi", "--bind", f"{host}:{port}", "--threads", "8"]
+    web = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "slaportal.wsgi",
+        "--bind",
+        f"{host}:{port}",
+        "--threads",
+        "8",
+        "--keep-alive",
+        "75",
+    ]
     worker = [*celery, "worker", "--pool", "solo", "--without-gossip", "--without-mingle", *level]
     parts = {"web server": [*web, "--workers", "1", "--log-level", "warning"], "worker": worker}
     if settings.CELERY_BROKER_URL.startswith("filesystem"):
@@ -73,6 +90,8 @@ def refuse_taken(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
+        except OverflowError:
+            raise CommandError(f"{port} is no port; use one up to 65535.") from None
         except OSError as problem:
             raise CommandError(f"Cannot listen on {host}:{port}: {problem.strerror}. Try --port or PORT=….") from None
 
