@@ -104,7 +104,9 @@ def sign(request: HttpRequest, pk: int, number: int) -> HttpResponse:
         return _version_page(request, version, sign_form=form, status=422)
     # Counted like a login, so that nobody can try passwords on a session left open.
     if authenticate(request, username=request.user.email, password=form.cleaned_data["password"]) is None:
-        form.add_error(None, "That is not your password, or too many tries have failed; then wait a quarter of an hour.")
+        form.add_error(
+            None, "That is not your password, or too many tries have failed; then wait a quarter of an hour."
+        )
         return _version_page(request, version, sign_form=form, status=422)
     try:
         signature = signoff.sign(version, signer=request.user, now=timezone.now(), **form.cleaned_data)

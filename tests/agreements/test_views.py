@@ -314,5 +314,5 @@ def test_passwords_cannot_be_tried_without_end_on_a_session_left_open(proposed, 
     settings.AXES_ENABLED = True
     for _ in range(settings.AXES_FAILURE_LIMIT):
         post_signature(client, sofia, proposed, password="guess")
-    assert post_signature(client, sofia, proposed).status_code == 422
+    assert post_signature(client, sofia, proposed).status_code == 429
     assert not Signature.objects.exists()
