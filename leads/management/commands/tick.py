@@ -1,11 +1,10 @@
 """`manage.py tick`: what the beat task does each minute, without Celery."""
 
-from datetime import datetime
-
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from leads import timekeeping
+from slaportal.management.moments import moment
 from slaportal.models import Heartbeat
 
 
@@ -25,16 +24,3 @@ class Command(BaseCommand):
             Heartbeat.beat("tick", now=timezone.now())
         if options["verbosity"]:
             self.stdout.write(f"{count} handoff{'s' * (count != 1)} evaluated.")
-
-
-def moment(text: str | None) -> datetime:
-    """An ISO moment with its zone, or the present one."""
-    if not text:
-        return timezone.now()
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise CommandError(f"“{text}” is not a moment; write 2025-03-03T09:00Z.") from None
-    if found.tzinfo is None:
-        raise CommandError(f"“{text}” names no time zone; write 2025-03-03T09:00Z.")
-    return found

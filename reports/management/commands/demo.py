@@ -6,11 +6,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 from tqdm import tqdm
 
 from reports import demo, demo_cast
 from reports.models import Scorecard
+from slaportal.management.moments import moment
 from slaportal.refusal import Refused
 from slaportal.templatetags.display import percent
 
@@ -37,7 +37,7 @@ class Command(BaseCommand):
                 "The demo's people have a passphrase that anybody can read. Use --force if that is meant."
             )
         try:
-            cards = demo.tell(now=_moment(now), seed=seed, evenings=_bar)
+            cards = demo.tell(now=moment(now), seed=seed, evenings=_bar)
         except Refused as problem:
             raise CommandError(str(problem)) from problem
         self.stdout.write("\n".join(table(cards)) + "\n")
@@ -51,19 +51,6 @@ class Command(BaseCommand):
 
 def _bar(evenings: Sequence[datetime]) -> Iterable[datetime]:
     return tqdm(evenings, unit=" days", leave=False, disable=None)
-
-
-def _moment(text: str | None) -> datetime:
-    """An ISO moment with its zone, or the present one."""
-    if not text:
-        return timezone.now()
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise CommandError(f"“{text}” is not a moment; write 2025-03-03T09:00Z.") from None
-    if found.tzinfo is None:
-        raise CommandError(f"“{text}” names no time zone; write 2025-03-03T09:00Z.")
-    return found
 
 
 def table(cards: Sequence[Scorecard]) -> list[str]:
