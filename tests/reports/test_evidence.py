@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from agreements import signoff
 from leads.intake import receive_leads
-from leads.models import Handoff, ReasonCode, Verdict
+from leads.models import Handoff, Outcome, ReasonCode, Verdict
 from leads.records import LeadRecord
 from leads.tracking import Decision, NewAttempt, NewOutcome, dispose, log_attempts, record_outcomes
 from tests.conftest import agree, make_commitment, make_user
@@ -98,6 +98,12 @@ def numbers(body: str) -> set[tuple[int, str]]:
     return {(int(re.sub(r"<[^>]+>|,", "", text)), unescape(address)) for address, text in links}
 
 
+def amounts(response) -> set[tuple[int, str]]:
+    """The one linked number that is no count: the pipeline, which opens to its opportunities."""
+    sheet = response.context["sheet"]
+    return {(int(sheet.pipeline), sheet.pipeline_url)} if sheet.pipeline else set()
+
+
 @pytest.mark.parametrize(
     ("key", "by", "begins", "at_least"),
     [
@@ -110,9 +116,9 @@ def numbers(body: str) -> set[tuple[int, str]]:
 )
 def test_every_number_links_to_a_list_of_that_length(client, vera, history, key, by, begins, at_least):
     client.force_login(vera)
-    body = client.get(reverse("scorecard", args=[history.pk, key]), {"by": by}).content.decode()
+    response = client.get(reverse("scorecard", args=[history.pk, key]), {"by": by})
 
-    found = {(number, address) for number, address in numbers(body) if f"&{begins}" in address}
+    found = {link for link in numbers(response.content.decode()) - amounts(response) if f"&{begins}" in link[1]}
 
     assert len(found) >= at_least
     for number, address in found:
@@ -121,8 +127,8 @@ def test_every_number_links_to_a_list_of_that_length(client, vera, history, key,
 
 def test_no_number_but_nought_is_without_its_link(client, vera, history):
     client.force_login(vera)
-    sheet = client.get(reverse("scorecard", args=[history.pk, "2025-03"])).context["sheet"]
-    body = client.get(reverse("scorecard", args=[history.pk, "2025-03"])).content.decode()
+    response = client.get(reverse("scorecard", args=[history.pk, "2025-03"]))
+    sheet, body = response.context["sheet"], response.content.decode()
     counted = [sheet.handoffs, sheet.unmatched, *sheet.outcomes]
     for table in sheet.tables:
         counted += [table.handoffs, *(group.handoffs for group in table.groups)]
@@ -130,4 +136,12 @@ def test_no_number_but_nought_is_without_its_link(client, vera, history):
             counted += [*line.numbers, *line.exclusions]
         counted += [number for group in table.groups for cell in group.cells for number in cell.numbers]
 
-    assert {(number.count, number.url) for number in counted if number.count} == numbers(body)
+    assert {(number.count, number.url) for number in counted if number.count} | amounts(response) == numbers(body)
+
+
+def test_the_pipeline_opens_to_the_opportunities_whose_amounts_it_adds_up(client, vera, history):
+    client.force_login(vera)
+    ((amount, address),) = amounts(client.get(reverse("scorecard", args=[history.pk, "2025-03"])))
+    behind = [row.record.pk for row in client.get(address).context["table"].rows]
+    opportunities = Outcome.objects.filter(handoff__in=behind, kind="opportunity")
+    assert sum(opportunity.amount for opportunity in opportunities) == amount
