@@ -125,10 +125,10 @@ def log_attempts(
 def _without_double_clicks(attempts: Sequence[NewAttempt], *, by: User | None, now: datetime) -> list[NewAttempt]:
     """Attempts that the same person has not logged just the same for the lead a moment ago (rule A4).
 
-    The leads are locked, so that of two clicks in the same instant the second sees the first.
+    The leads' handoffs are locked, so that of two clicks in the same instant the second sees the first.
     """
     leads = sorted({attempt.lead.pk for attempt in attempts if attempt.lead})
-    list(Lead.objects.select_for_update(no_key=True).filter(pk__in=leads).order_by("pk"))
+    locked(Handoff.objects.filter(lead__in=leads))
     just_now = Attempt.objects.valid().filter(
         lead__in=leads, by=by, at=F("entered_at"), entered_at__gt=now - DOUBLE_CLICK
     )

@@ -198,9 +198,17 @@ def test_attempts_logged_in_the_same_instant_all_count(draft, rita, max_, sofia,
     agree(draft, by=rita, marketing=max_, sales=sofia)
     for number in range(FEW):
         (handoff,) = receive(f"L{number}")
-        attempt = tracking.NewAttempt(lead=handoff.lead)
-        at_once(*[lambda attempt=attempt: tracking.log_attempts([attempt], by=ron, now=MONDAY + HOUR)] * 3)
+        told = [tracking.NewAttempt(lead=handoff.lead, channel=channel) for channel in ("call", "email", "message")]
+        at_once(*(lambda one=one: tracking.log_attempts([one], by=ron, now=MONDAY + HOUR) for one in told))
         assert handoff.clocks.get(commitment__kind="attempts").state == clocks.MET
+
+
+def test_a_double_click_in_the_same_instant_is_one_attempt(version, ron):
+    for number in range(FEW):
+        (handoff,) = receive(f"L{number}")
+        click = tracking.NewAttempt(lead=handoff.lead)
+        at_once(*[lambda click=click: tracking.log_attempts([click], by=ron, now=MONDAY + HOUR)] * 3)
+        assert handoff.lead.attempts.count() == 1
 
 
 def test_two_ticks_at_once_do_the_work_once_and_leave_none(version, ron):
