@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, TypeVar
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import admin, messages
@@ -17,12 +16,13 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django_celery_beat import admin as beat
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import RelatedDropdownFilter
-from unfold.decorators import display
+from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -32,8 +32,8 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from slaportal import roles
-from slaportal.models import Team, User
+from slaportal import outbox, roles
+from slaportal.models import Notice, Team, User, time_zone_names
 from slaportal.refusal import Refused
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class CheapCountPaginator(Paginator):
 @cache
 def time_zones() -> list[tuple[str, str]]:
     """Every time zone as a choice; asking for them reads hundreds of files."""
-    return [(name, name.replace("_", " ")) for name in sorted(available_timezones())]
+    return [(name, name.replace("_", " ")) for name in sorted(time_zone_names())]
 
 
 class PortalAdmin(ModelAdmin):
@@ -251,6 +251,59 @@ class TeamAdmin(PortalAdmin):
     @display(description="People", ordering="people")
     def size(self, team: Team) -> int:
         return team.people
+
+
+class NoticeStateFilter(DropdownFilter):
+    """How far notices came."""
+
+    title, parameter_name = "state", "state"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return Notice.State.choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Notice]) -> QuerySet[Notice]:
+        return queryset.in_state(self.value()) if self.value() in Notice.State.values else queryset
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin):
+    """Notices: what was sent to whom, what waits, and what failed, to be sent again once its cause is gone."""
+
+    list_display = ("key", "recipient", "how_far", "created_at", "sent_at", "problem")
+    list_filter = (NoticeStateFilter, ("recipient", RelatedDropdownFilter), ("created_at", RangeDateTimeFilter))
+    list_select_related = ("recipient",)
+    search_fields = ("=key", "recipient__name", "recipient__email")
+    search_help_text = "The whole key, such as proposed:12, or the person’s name or e-mail"
+    ordering = ("-id",)
+    paginator, show_full_result_count = CheapCountPaginator, False
+    actions = ("retry",)
+    fieldsets = (
+        (None, {"fields": (("key", "recipient"), ("created_at", "due_at"), ("sent_at", "cancelled_at"))}),
+        ("Failures", {"fields": (("failures", "failed_at"), "problem")}),
+        ("Record", {"fields": (("letter", "about"), "claimed_until")}),
+    )
+
+    @display(
+        description="State",
+        label={
+            Notice.State.SENT.label: "success",
+            Notice.State.TRIED.label: "warning",
+            Notice.State.FAILED.label: "danger",
+        },
+    )
+    def how_far(self, notice: Notice) -> str:
+        return notice.state.label
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("slaportal.retry_notice")
+
+    @action(description="Send failed ones again", permissions=["retry"])
+    def retry(self, request: HttpRequest, notices: QuerySet[Notice]) -> None:
+        count = outbox.retry(notices, now=timezone.now())
+        if count:
+            messages.success(request, f"{count} notice{'s' * (count != 1)} will be sent again.")
+        else:
+            messages.warning(request, "None of these failed, so there is nothing to send again.")
 
 
 admin.site.unregister(Group)

@@ -3,10 +3,12 @@
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.utils.module_loading import import_string
 
 UNKNOWN = {"dummy": "what DATABASE_URL names"}
+# Settings that name by dots what a room asks of those above it.
+PLUGGED_IN = ("CLOSURE_CHANGED", "DRAFT_LINT")
 BROKERS = ("filesystem", "redis", "rediss", "amqp", "amqps", "memory")
 
 
@@ -33,10 +35,37 @@ def configuration(**kwargs: object) -> list[CheckMessage]:
                 id="slaportal.E002",
             )
         )
-    try:
-        import_string(settings.CLOSURE_CHANGED)
-    except ImportError as problem:
-        found.append(Error(f"CLOSURE_CHANGED names nothing that can be imported: {problem}", id="slaportal.E003"))
+    for name in PLUGGED_IN:
+        try:
+            import_string(getattr(settings, name))
+        except ImportError as problem:
+            found.append(Error(f"{name} names nothing that can be imported: {problem}", id="slaportal.E003"))
+    return found
+
+
+@register()
+def mail(**kwargs: object) -> list[CheckMessage]:
+    """Settings with which no notice would reach anybody, or none would lead back."""
+    found: list[CheckMessage] = []
+    scheme = settings.EMAIL_SCHEME
+    if scheme and (scheme not in settings.MAIL_SCHEMES or (scheme.startswith("smtp") and not settings.EMAIL_HOST)):
+        found.append(
+            Error(
+                f"EMAIL_URL begins with {scheme!r} and names no mail server that the portal can use.",
+                hint="Use smtp://host:25, smtp+tls://user:password@host:587 or smtp+ssl://user:password@host:465; "
+                "leave it unset and mails are written as files.",
+                id="slaportal.E004",
+            )
+        )
+    address = urlsplit(settings.PORTAL_URL)
+    if address.scheme not in ("http", "https") or not address.hostname or address.query or address.fragment:
+        found.append(
+            Error(
+                f"PORTAL_URL is {settings.PORTAL_URL!r}, which is no address for links in mails.",
+                hint="Write where the portal is reached, such as https://sla.example.com.",
+                id="slaportal.E005",
+            )
+        )
     return found
 
 
@@ -50,6 +79,23 @@ def deployment(**kwargs: object) -> list[CheckMessage]:
                 "PostgreSQL is used with the filesystem broker: tasks reach only workers on this machine.",
                 hint="Set CELERY_BROKER_URL=redis://… or amqp://….",
                 id="slaportal.W001",
+            )
+        )
+    # Only told, not warned of: a portal that nobody gets mail from does everything else.
+    if not settings.DEBUG and not settings.EMAIL_SCHEME:
+        found.append(
+            Info(
+                "No mail server is set, so notices are only written as files into VAR_DIR/mail.",
+                hint="Set EMAIL_URL=smtp+tls://user:password@host:587 and MAIL_FROM.",
+                id="slaportal.W002",
+            )
+        )
+    if not settings.DEBUG and urlsplit(settings.PORTAL_URL).hostname in ("127.0.0.1", "localhost"):
+        found.append(
+            Info(
+                f"Links in mails lead to {settings.PORTAL_URL}, which is another machine for everybody who reads them.",
+                hint="Set PORTAL_URL to where the portal is reached, such as https://sla.example.com.",
+                id="slaportal.W003",
             )
         )
     return found

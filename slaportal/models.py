@@ -1,7 +1,8 @@
-"""People: who works here, in which team, for which side; and the heartbeat that tells whether the sweeps run."""
+"""People: who works here, in which team, for which side; the notices that they get; and the heartbeat of the sweeps."""
 
 import zoneinfo
-from datetime import date
+from datetime import date, datetime
+from functools import cache
 from typing import Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -21,9 +22,15 @@ class Party(models.TextChoices):
     OPERATIONS = "operations", "Operations"
 
 
+@cache
+def time_zone_names() -> frozenset[str]:
+    """Every name that the time zone database knows; asking for them reads hundreds of files."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 def validate_time_zone(name: str) -> None:
     """Refuse a name that the time zone database does not know."""
-    if name not in zoneinfo.available_timezones():
+    if name not in time_zone_names():
         raise ValidationError(f"“{name}” is not a time zone; write one such as Europe/Berlin.")
 
 
@@ -141,3 +148,96 @@ class Heartbeat(models.Model):
     def beat(cls, name: str, *, now) -> None:
         """Record that the sweep `name` ran at `now`."""
         cls.objects.update_or_create(name=name, defaults={"at": now})
+
+
+# Nothing has become of it yet; one that failed waits for a person and not for a worker.
+UNENDED = Q(sent_at=None, cancelled_at=None, failed_at=None)
+
+
+class NoticeQuerySet(models.QuerySet):
+    """Questions asked of notices."""
+
+    def waiting(self) -> Self:
+        """Notices that are still to be sent."""
+        return self.filter(UNENDED)
+
+    def due(self, now: datetime) -> Self:
+        """Waiting notices whose time has come and that no worker holds."""
+        return self.waiting().filter(Q(claimed_until=None) | Q(claimed_until__lte=now), due_at__lte=now)
+
+    def in_state(self, state: str) -> Self:
+        """Notices of which `state` is true; see `Notice.state`."""
+        match state:
+            case Notice.State.SENT:
+                return self.exclude(sent_at=None)
+            case Notice.State.CANCELLED:
+                return self.exclude(cancelled_at=None)
+            case Notice.State.FAILED:
+                return self.exclude(failed_at=None)
+            case Notice.State.TRIED:
+                return self.waiting().filter(failures__gt=0)
+        return self.waiting().filter(failures=0)
+
+
+class Notice(models.Model):
+    """A message that is a row before it is a mail: written with its event, worded and sent afterwards."""
+
+    class State(models.TextChoices):
+        """How far it came."""
+
+        WAITING = "waiting", "Waiting"
+        TRIED = "tried", "Trying again"
+        SENT = "sent", "Sent"
+        CANCELLED = "cancelled", "No longer needed"
+        FAILED = "failed", "Failed"
+
+    key = models.CharField(max_length=200, help_text="What it is about, such as proposed:12.")
+    recipient = models.ForeignKey(User, models.PROTECT, related_name="notices")
+    letter = models.CharField(max_length=200, help_text="Dotted name of the function that words it when it is sent.")
+    about = models.BigIntegerField(help_text="Id of the row that it is about.")
+    created_at = models.DateTimeField("created")
+    due_at = models.DateTimeField("due")
+    claimed_until = models.DateTimeField(null=True, help_text="A worker is sending it; afterwards another one may.")
+    sent_at = models.DateTimeField("sent", null=True)
+    cancelled_at = models.DateTimeField("cancelled", null=True, help_text="It no longer held when it was to be sent.")
+    failures = models.PositiveSmallIntegerField(default=0)
+    problem = models.CharField(max_length=300, blank=True, help_text="Why it was not sent when it was last tried.")
+    failed_at = models.DateTimeField("given up", null=True)
+
+    objects = NoticeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        permissions = [("retry_notice", "Can send failed notices again")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key", "recipient"],
+                name="notice_once",
+                violation_error_message="This person has been told of that already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(sent_at=None, cancelled_at=None)
+                | Q(sent_at=None, failed_at=None)
+                | Q(cancelled_at=None, failed_at=None),
+                name="notice_one_end",
+                violation_error_message="A notice is sent, no longer needed or given up: only one of these.",
+            ),
+        ]
+        indexes = [
+            # outbox.send_due: the sweep each minute.
+            models.Index(fields=["due_at"], name="notice_due", condition=UNENDED),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} for {self.recipient}"
+
+    @property
+    def state(self) -> State:
+        """How far it came, in a word."""
+        if self.sent_at:
+            return self.State.SENT
+        if self.cancelled_at:
+            return self.State.CANCELLED
+        if self.failed_at:
+            return self.State.FAILED
+        return self.State.TRIED if self.failures else self.State.WAITING

@@ -1,5 +1,7 @@
 """Settings: one file for every place it runs; the environment (or `.env`) decides. See `.env.example`."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import environ
@@ -19,16 +21,23 @@ VAR_DIR.mkdir(parents=True, exist_ok=True)
 DEBUG = env.bool("DEBUG", default=True)
 
 
-def local_secret_key() -> str:
-    """A key made once for this machine, for whoever has not set SECRET_KEY."""
-    file = VAR_DIR / "secret_key"
+def local_key(name: str) -> str:
+    """A key made once for this machine, for whoever has not set one in the environment."""
+    file = VAR_DIR / name
     if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(get_random_secret_key() + get_random_secret_key())
+        # Whole or not at all, and the first one wins: two processes may start in the same instant.
+        fresh = VAR_DIR / f"{name}.{os.getpid()}"
+        fresh.touch(mode=0o600)
+        fresh.write_text(get_random_secret_key() + get_random_secret_key())
+        with suppress(FileExistsError):
+            os.link(fresh, file)
+        fresh.unlink()
     return file.read_text()
 
 
-SECRET_KEY = env.str("SECRET_KEY", default="") or local_secret_key()
+SECRET_KEY = env.str("SECRET_KEY", default="") or local_key("secret_key")
+# Keys by their ids that seal the events of agreements (`agreements.chain`); the first seals, the others still verify.
+AGREEMENT_KEYS = env.dict("AGREEMENT_KEYS", default={}) or {"local": local_key("agreement_key")}
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -154,11 +163,29 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # Each entry expires before its next run: after a silence the newest one is enough, the state is in the database.
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "leads.tasks.tick", "schedule": 60.0, "options": {"expires": 55}},
+    "notices": {"task": "slaportal.tasks.send_notices", "schedule": 60.0, "options": {"expires": 55}},
+    "agreements": {"task": "agreements.tasks.verify_agreements", "schedule": 3600.0, "options": {"expires": 3500}},
     "scorecards": {"task": "reports.tasks.refresh_scorecards", "schedule": 900.0, "options": {"expires": 800}},
 }
 
+# --- Mail: files in VAR_DIR unless EMAIL_URL names a server, so that a machine without one loses nothing -----------
+MAIL_SCHEMES = ("smtp", "smtp+tls", "smtp+ssl", "consolemail")
+email_url = env.str("EMAIL_URL", default="")  # no setting of its own: it has the password in it
+EMAIL_SCHEME = email_url.partition(":")[0]
+# What is none of these is told by a system check (slaportal.E004); until then nothing is lost.
+if EMAIL_SCHEME in MAIL_SCHEMES:
+    vars().update(env.email_url_config(email_url))
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = VAR_DIR / "mail"
+EMAIL_TIMEOUT = 10  # seconds for each answer of the server; the worker has other work
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="SLA Portal <portal@localhost>")
+# Where the links in mails lead.
+PORTAL_URL = env.str("PORTAL_URL", default="http://127.0.0.1:8000")
+
 # What `agreements` asks of the rooms above it, by dotted name, because it may not import them.
 CLOSURE_CHANGED = "leads.timekeeping.closure_changed"
+DRAFT_LINT = "leads.draft_lint.lint"
 
 # --- Security ------------------------------------------------------------------------------------------------------
 SESSION_COOKIE_HTTPONLY = True
@@ -259,6 +286,7 @@ UNFOLD = {
                     admin_link("People", "group", "slaportal_user"),
                     admin_link("Teams", "groups", "slaportal_team"),
                     admin_link("Roles", "badge", "auth_group"),
+                    admin_link("Notices", "mail", "slaportal_notice"),
                     admin_link("Scheduled tasks", "schedule", "django_celery_beat_periodictask"),
                 ],
             },
@@ -273,5 +301,12 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     # Django's own handlers would print each line a second time.
-    "loggers": {"django": {"handlers": []}, "axes": {"level": "WARNING"}, "kombu": {"level": "ERROR"}},
+    "loggers": {
+        "django": {"handlers": []},
+        "axes": {"level": "WARNING"},
+        "kombu": {"level": "ERROR"},
+        # They tell a dozen steps of each PDF.
+        "weasyprint": {"level": "WARNING"},
+        "fontTools": {"level": "WARNING"},
+    },
 }

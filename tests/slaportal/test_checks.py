@@ -7,7 +7,8 @@ from slaportal.checks import BROKERS
 
 SQLITE = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "x"}}
 POSTGRESQL = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "x"}}
-GOOD = {"DATABASES": SQLITE, "CELERY_BROKER_URL": "filesystem://"}
+MAIL = {"EMAIL_SCHEME": "smtp", "PORTAL_URL": "https://sla.example.com"}
+GOOD = {"DATABASES": SQLITE, "CELERY_BROKER_URL": "filesystem://", **MAIL}
 
 
 def found(settings, *, deploy: bool = False, **changed: object) -> list[str]:

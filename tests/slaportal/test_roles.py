@@ -14,8 +14,14 @@ from tests.conftest import make_user
 
 pytestmark = pytest.mark.django_db
 
-MIGRATIONS = [import_module(f"{app}.migrations.0002_roles") for app in ("slaportal", "agreements", "leads", "reports")]
-EDITED_BY_REVOPS = ("agreement", "version", "commitment", "criterion", "businesscalendar", "specialday", "closure")
+MIGRATIONS = [
+    *(import_module(f"{app}.migrations.0002_roles") for app in ("slaportal", "agreements", "leads", "reports")),
+    import_module("slaportal.migrations.0004_notice_roles"),
+]
+EDITED_BY_REVOPS = (
+    *("agreement", "version", "commitment", "criterion"),
+    *("businesscalendar", "specialday", "closure", "workinghours"),
+)
 
 # Every permission of our own apps that a role has, and who has it; whatever is missing here, nobody has.
 GRANTED = {
@@ -26,6 +32,7 @@ GRANTED = {
        for action in ("add", "change", "delete", "view") for model in EDITED_BY_REVOPS},
     **{f"agreements.view_{model}": EVERYBODY for model in ("agreement", "version", "signature", "agreementevent")},
     **{f"leads.view_{model}": EVERYBODY for model in ("handoff", "lead", "reasoncode")},
+    **{f"slaportal.{action}_notice": [REVOPS] for action in ("view", "retry")},
     "leads.view_all_handoffs": [REVOPS, MARKETING_LEADER, SALES_LEADER, VIEWER],
     "leads.view_team_handoffs": [SALES_MANAGER],
     "leads.work_handoff": [REP, SALES_MANAGER],
