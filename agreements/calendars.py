@@ -138,6 +138,20 @@ class Closure(models.Model):
         return f"{self.date}: {self.reason}"
 
 
+class WorkingHours(models.Model):
+    """By which calendar a person works; nobody's hours are known unless they stand here."""
+
+    person = models.OneToOneField(User, models.CASCADE, related_name="working_hours")
+    calendar = models.ForeignKey(BusinessCalendar, models.PROTECT, related_name="people")
+
+    class Meta:
+        verbose_name_plural = "working hours"
+        ordering = ["person__name"]
+
+    def __str__(self) -> str:
+        return f"{self.person} works by {self.calendar}"
+
+
 def snapshot(calendar: BusinessCalendar, *, years: Iterable[int]) -> dict[str, Any]:
     """The calendar as it is frozen with terms: zone, weekly hours, special days, named holidays of `years`."""
     special = {day.date: day for day in calendar.special_days.all()}
@@ -146,6 +160,8 @@ def snapshot(calendar: BusinessCalendar, *, years: Iterable[int]) -> dict[str, A
     return {
         "id": calendar.pk,
         "time_zone": calendar.time_zone,
+        "country": calendar.country,
+        "region": calendar.region,
         "hours": {str(weekday): windows for weekday, windows in hours.items() if windows},
         "special": {day.isoformat(): parse_windows(row.hours) for day, row in sorted(special.items()) if row.hours},
         "closed": {

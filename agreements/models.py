@@ -13,8 +13,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agreements.business_time import END_YEAR
-from agreements.calendars import BusinessCalendar, Closure, SpecialDay  # noqa: F401 (Django finds the tables here)
+from agreements.calendars import (  # noqa: F401 (Django finds the tables here)
+    WEEKDAYS,
+    BusinessCalendar,
+    Closure,
+    SpecialDay,
+    WorkingHours,
+)
 from agreements.catalogue import CATALOGUE, FIELDS, KIND_CHOICES, Kind, Measure, Operator, Start, Unit
+from agreements.reviews import DEFAULT_REVIEW_DAY, Cadence
 from slaportal.models import Party, Team, User, validate_time_zone
 
 
@@ -50,6 +57,10 @@ class Agreement(models.Model):
     priority = models.PositiveSmallIntegerField(
         default=100,
         help_text="A lead belongs to the first agreement whose scope it meets; the lowest number is asked first.",
+    )
+
+    head = models.CharField(
+        max_length=64, blank=True, editable=False, help_text="Keyed hash of the last event: none can be taken away."
     )
 
     objects = AgreementQuerySet.as_manager()
@@ -137,9 +148,16 @@ class Version(models.Model):
 
     review_cadence = models.CharField(
         max_length=12,
-        default="monthly",
-        choices=[(word, word) for word in ("weekly", "monthly", "quarterly")],
+        default=Cadence.MONTHLY,
+        blank=True,
+        choices=Cadence,
         help_text="How often both sides look at the scorecard together.",
+    )
+    review_weekday = models.PositiveSmallIntegerField(
+        "review day",
+        default=DEFAULT_REVIEW_DAY,
+        choices=list(enumerate(day.capitalize() for day in WEEKDAYS[:5])),
+        help_text="The first such day of the week, month or quarter.",
     )
     entry_grace_days = models.DecimalField(
         "grace for late entry",
@@ -448,17 +466,28 @@ class Signature(models.Model):
 
 
 class AgreementEvent(models.Model):
-    """What happened to an agreement: appended, never changed."""
+    """What happened to an agreement: appended, never changed. Its events form a keyed chain (`agreements.chain`)."""
 
     agreement = models.ForeignKey(Agreement, models.PROTECT, related_name="events")
+    number = models.PositiveIntegerField(help_text="1, 2, 3, … within the agreement.")
     version = models.ForeignKey(Version, models.PROTECT, null=True, related_name="events")
     what = models.CharField(max_length=40)
     detail = models.TextField(blank=True)
     actor = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     at = models.DateTimeField()
+    evidence = models.TextField(blank=True, help_text="The rows that it vouches for, as canonical JSON.")
+    key_id = models.CharField(max_length=40, help_text="Which of AGREEMENT_KEYS the hash was made with.")
+    mac = models.CharField(max_length=64, help_text="HMAC-SHA256 of all the above and of the hash before it.")
 
     class Meta:
-        ordering = ["at", "id"]
+        ordering = ["agreement", "number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agreement", "number"],
+                name="agreement_event_number_unique",
+                violation_error_message="This agreement has an event of that number.",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.what

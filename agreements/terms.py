@@ -5,7 +5,7 @@ Everything that decides or shows anything reads a `Terms` made from these bytes,
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,12 +13,15 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from django.core.exceptions import ObjectDoesNotExist
+
 from agreements.business_time import BusinessTime
 from agreements.calendars import HOLIDAY_YEARS_AHEAD, snapshot, thaw
 from agreements.catalogue import CATALOGUE, FIELDS, Kind, Measure, Operator, Start, Unit
 from agreements.models import Commitment, Criterion, Version
 
-SCHEMA = 1
+# 2 adds `review_weekday` (absent: no day was named) and each calendar's `country` and `region` (absent: unknown).
+SCHEMA = 2
 
 # Seconds in one unit; a business day is the calendar's own working day (rule T4).
 UNIT_SECONDS = {
@@ -61,6 +64,7 @@ class Promise:
     monthly_targets: Mapping[str, Fraction]
     baseline: Fraction | None
     consequence: str
+    worked_by: str = ""  # the calendar that it names, also where its limit counts every hour
 
     @property
     def is_share(self) -> bool:
@@ -92,6 +96,7 @@ class Terms:
     monthly_cap: int | None
     minimum_group: int
     note: str = ""
+    review_weekday: int | None = None
 
     def business_times(self, closures: Mapping[int, list[date]]) -> dict[str | None, BusinessTime]:
         """Every calendar of the terms with the closures added since; under None the one that is always open."""
@@ -120,26 +125,51 @@ def write(version: Version, *, years_to: int) -> dict[str, Any]:
             "sales_team": version.agreement.sales_team.name,
             "time_zone": version.agreement.time_zone,
         },
-        "version": version.number,
         "effective_from": asked.isoformat() if asked else None,
-        "ends_on": version.ends_on.isoformat() if version.ends_on else None,
         "scope": [_criterion(row) for row in version.agreement.scope.all()],
+        "calendar": version.calendar.name,
+        "calendars": {row.name: snapshot(row, years=years) for row in calendars.values()},
+        **_content(version, commitments),
+    }
+
+
+def _content(version: Version, commitments: Iterable[Commitment]) -> dict[str, Any]:
+    """What stands in the version's own rows and nowhere else."""
+    return {
+        "version": version.number,
+        "ends_on": version.ends_on.isoformat() if version.ends_on else None,
         "definition": {
             "score_threshold": version.score_threshold,
             "criteria": [_criterion(row) for row in version.criteria.all()],
             "required_fields": sorted(version.required_fields),
         },
-        "calendar": version.calendar.name,
-        "calendars": {row.name: snapshot(row, years=years) for row in calendars.values()},
         "commitments": [_commitment(row) for row in commitments],
         "review_cadence": version.review_cadence,
-        "entry_grace_days": _number(version.entry_grace_days),
-        "sealing_grace_days": _number(version.sealing_grace_days),
-        "dispute_days": _number(version.dispute_days),
+        "review_weekday": version.review_weekday,
+        "entry_grace_days": plain_number(version.entry_grace_days),
+        "sealing_grace_days": plain_number(version.sealing_grace_days),
+        "dispute_days": plain_number(version.dispute_days),
         "monthly_cap": version.monthly_cap,
         "minimum_group": version.minimum_group,
         "note": version.note,
     }
+
+
+def unlike_rows(version: Version) -> list[str]:
+    """What the frozen terms say otherwise than the version's own rows; names that others may change do not count.
+
+    Reads `version.commitments`, with calendar and scope, and `version.criteria`; fetch them before.
+    """
+    commitments = version.commitments.all()
+    try:
+        rows, frozen = _content(version, commitments), json.loads(version.terms)
+        for row, commitment in zip(rows["commitments"], commitments, strict=True):
+            row["calendar"] = commitment.calendar_id
+        for row in frozen["commitments"]:
+            row["calendar"] = frozen["calendars"][row["calendar"]]["id"]
+    except (ValueError, KeyError, TypeError, AttributeError, ObjectDoesNotExist):
+        return ["everything: one of them cannot be read"]
+    return [key for key, value in rows.items() if key in frozen and frozen[key] != value]
 
 
 def canonical(terms: Mapping[str, Any]) -> str:
@@ -150,6 +180,11 @@ def canonical(terms: Mapping[str, Any]) -> str:
 def digest(text: str) -> str:
     """SHA-256 of canonical terms, as 64 hexadecimal digits."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plain_number(value: Decimal | None) -> str | None:
+    """A decimal without trailing noughts, so that 95 and 95.00 are the same terms."""
+    return None if value is None else f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
 
 
 def freeze(version: Version, *, now: datetime) -> tuple[str, str]:
@@ -187,6 +222,7 @@ def read(text: str) -> Terms:
         calendars=calendars,
         promises=tuple(_promise(index, row, calendars) for index, row in enumerate(data["commitments"])),
         review_cadence=data["review_cadence"],
+        review_weekday=data.get("review_weekday"),
         entry_grace_seconds=int(Fraction(data["entry_grace_days"]) * house),
         sealing_grace_seconds=int(Fraction(data["sealing_grace_days"]) * house),
         dispute_seconds=int(Fraction(data["dispute_days"]) * house),
@@ -194,11 +230,6 @@ def read(text: str) -> Terms:
         minimum_group=data["minimum_group"],
         note=data["note"],
     )
-
-
-def _number(value: Any) -> str | None:
-    """A decimal without trailing noughts, so that 95 and 95.00 are the same terms."""
-    return None if value is None else f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
 
 
 def _criterion(row: Criterion) -> dict[str, Any]:
@@ -220,12 +251,12 @@ def _commitment(row: Commitment) -> dict[str, Any]:
         "calendar": row.calendar.name,
         "scope": [_criterion(criterion) for criterion in row.scope.all()],
         "start": start and Start(start).value,
-        "limit": _number(row.limit),
+        "limit": plain_number(row.limit),
         "unit": row.unit,
         "attempts": row.attempts,
-        "target": _number(row.target),
-        "monthly_targets": {month: _number(Decimal(str(value))) for month, value in row.monthly_targets.items()},
-        "baseline": _number(row.baseline),
+        "target": plain_number(row.target),
+        "monthly_targets": {month: plain_number(Decimal(str(value))) for month, value in row.monthly_targets.items()},
+        "baseline": plain_number(row.baseline),
         "consequence": row.consequence,
     }
 
@@ -253,4 +284,5 @@ def _promise(index: int, row: Mapping[str, Any], calendars: Mapping[str, Mapping
         monthly_targets={month: Fraction(value) for month, value in row["monthly_targets"].items()},
         baseline=Fraction(row["baseline"]) / scale if row["baseline"] else None,
         consequence=row["consequence"],
+        worked_by=row["calendar"],
     )

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -9,8 +11,10 @@ import hypothesis
 import pytest
 from django.conf import settings as configured
 from django.contrib.auth.models import Group
-from django.db import connections
+from django.db import connection, connections
+from django.test import TransactionTestCase
 
+from agreements import frozen
 from agreements.models import Agreement, BusinessCalendar, Commitment, Version
 from slaportal import roles
 from slaportal.celery import app
@@ -60,13 +64,41 @@ def django_db_setup(django_db_setup):
         type(maker)._test_serialized_contents = maker._test_serialized_contents
 
 
+@pytest.fixture(scope="session", autouse=True)
+def frozen_rows_lifted_for_the_flush():
+    """Between two tests with committed data the tables are emptied, which triggers refuse; nothing else lifts them."""
+    empty_the_tables = TransactionTestCase._fixture_teardown
+
+    def lifted(self: TransactionTestCase) -> None:
+        frozen.lift(connection)
+        try:
+            empty_the_tables(self)
+        finally:
+            frozen.install(connection)
+
+    TransactionTestCase._fixture_teardown = lifted
+    yield
+    TransactionTestCase._fixture_teardown = empty_the_tables
+
+
+@contextmanager
+def triggers_off() -> Iterator[None]:
+    """What somebody could do who owns the database, or before there were triggers."""
+    frozen.lift(connection)
+    try:
+        yield
+    finally:
+        frozen.install(connection)
+
+
 @pytest.fixture(autouse=True)
-def quick_and_local(settings):
-    """Cheap password hashes, tasks in the caller's process."""
+def quick_and_local(settings, monkeypatch):
+    """Cheap password hashes, tasks in the caller's process, and no mails but where a test is about them."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.AXES_ENABLED = False
     # Celery reads the settings only once, so its own configuration is what has to change.
     app.conf.task_always_eager = app.conf.task_eager_propagates = True
+    monkeypatch.setattr("slaportal.outbox.ring", lambda: None)
 
 
 def make_user(email: str, role: str | None = None, **overrides) -> User:
@@ -88,13 +120,36 @@ def make_always(**overrides) -> BusinessCalendar:
 
 
 def make_commitment(version: Version, kind: str = "first_response", **overrides) -> Commitment:
-    fields = {"code": kind.replace("_", "-"), "title": kind, "kind": kind, "calendar": version.calendar, "target": 95}
+    fields = {"code": kind.replace("_", "-"), "title": kind, "kind": kind, "calendar": version.calendar, "target": 95,
+              "baseline": 50, "consequence": "Both sides talk."}  # fmt: skip
     if kind in ("routing", "acceptance", "first_response", "first_touch", "contact_after_acceptance", "attempts",
                 "disposition", "dispute_answer"):  # fmt: skip
         fields |= {"limit": 4, "unit": "business hours"}
     if kind == "attempts":
         fields |= {"attempts": 5, "limit": 5, "unit": "business days"}
     return Commitment.objects.create(version=version, **{**fields, **overrides})
+
+
+NEEDED = {"quantity": "volume", "quality": "completeness", "speed": "first_response"}
+
+
+def complete(version: Version) -> Version:
+    """Add what a draft lacks to be proposed, behind what it promises already."""
+    promises = version.commitments.all()
+    kinds = [row.catalogue for row in promises if row.kind != "routing"]
+    missing = {NEEDED[dimension] for dimension in NEEDED.keys() - {kind.dimension for kind in kinds}}
+    missing |= {NEEDED["quantity"]} if "marketing" not in {kind.party for kind in kinds} else set()
+    missing |= {NEEDED["speed"]} if "sales" not in {kind.party for kind in kinds} else set()
+    for kind in sorted(missing):
+        make_commitment(version, kind, position=1000)
+    for field, value in {"target": 95, "baseline": 50}.items():
+        promises.filter(**{f"{field}__isnull": True}).update(**{field: value})
+    promises.filter(consequence="").update(consequence="Both sides talk.")
+    if version.score_threshold is None and not version.criteria.exists() and not version.required_fields:
+        Version.objects.filter(pk=version.pk).update(required_fields=["name"])
+    Version.objects.filter(pk=version.pk, review_cadence="").update(review_cadence="monthly")
+    version.refresh_from_db()
+    return version
 
 
 @pytest.fixture
@@ -164,14 +219,16 @@ def agreement(marketing, sales) -> Agreement:
 
 @pytest.fixture
 def draft(agreement, office, rita) -> Version:
-    """A draft of version 1 with one promise of each side, wanted from 1 January 2025."""
+    """A draft of version 1 with promises of both sides, as complete as it must be, wanted from 1 January 2025."""
     from agreements import signoff
 
     version = signoff.new_draft(
-        agreement, by=rita, now=MONDAY, calendar=office, wanted_from=datetime(2025, 1, 1, tzinfo=UTC).date()
-    )
+        agreement, by=rita, now=MONDAY, calendar=office, wanted_from=datetime(2025, 1, 1, tzinfo=UTC).date(),
+        required_fields=["name"],
+    )  # fmt: skip
     make_commitment(version, "volume", target=50)
     make_commitment(version, "first_response")
+    make_commitment(version, "completeness")
     return version
 
 

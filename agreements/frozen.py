@@ -1,0 +1,232 @@
+"""Rows that never change again, and the triggers that see to it, whoever asks: a form, a bulk call, a cascade, raw SQL.
+
+A version is free while it is a draft. From the proposal on only its status moves, forward; its commitments and criteria
+stand with it. Signatures and events are free never. The calendars of a version are frozen inside its terms.
+
+The triggers are made anew after each migrate, because SQLite drops them whenever Django remakes a table. Nothing in the
+portal lifts them; the tests do between two tests, when they empty the tables.
+"""
+
+from collections.abc import Iterable
+
+from django.apps import apps
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from agreements.models import AgreementEvent, Commitment, Criterion, Signature, Version
+
+PREFIX = "frozen_"
+FROZEN = (Version, Commitment, Criterion, Signature, AgreementEvent)
+# Tables of this room that may change; what was agreed keeps its own copy of what it needs of them.
+FREE = ("agreement", "businesscalendar", "closure", "specialday", "workinghours")
+
+SAID = {
+    "version": "What was proposed never changes: only the status of a version moves, and only forward.",
+    "commitment": "What was proposed never changes: this commitment belongs to a version that is no draft.",
+    "criterion": "What was proposed never changes: this criterion belongs to a version that is no draft.",
+    "signature": "A signature never changes and never goes.",
+    "agreementevent": "What happened to an agreement never changes and never goes.",
+}
+# What else is written when the second signature completes a version.
+WITH_AGREEMENT = ("agreed_at", "effective_from", "ends_at")
+
+
+def unknown_tables() -> list[str]:
+    """Tables of this room of which nobody has said whether they freeze; none may be forgotten."""
+    known = {model._meta.model_name for model in FROZEN} | set(FREE)
+    return sorted(m._meta.label for m in apps.get_app_config("agreements").get_models()
+                  if m._meta.model_name not in known)  # fmt: skip
+
+
+def install(connection: BaseDatabaseWrapper) -> None:
+    """Make every trigger anew; the same again changes nothing."""
+    with connection.cursor() as cursor:
+        for statement in [*_removal(connection.vendor), *_creation(connection.vendor)]:
+            cursor.execute(statement)
+
+
+def lift(connection: BaseDatabaseWrapper) -> None:
+    """Remove every trigger. For the tests alone, which empty the tables; `install` brings them back."""
+    with connection.cursor() as cursor:
+        for statement in _removal(connection.vendor):
+            cursor.execute(statement)
+
+
+def missing(connection: BaseDatabaseWrapper) -> list[str]:
+    """Names of triggers that should stand in the database and do not, or say something else than this release does.
+
+    None while the tables are not there.
+    """
+    if not _has_tables(connection):
+        return []
+    wanted = _triggers(connection.vendor)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            bodies = _bodies()
+            cursor.execute(
+                "SELECT tgname, proname, prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid "
+                "WHERE tgenabled IN ('O', 'A') AND tgname LIKE %s",
+                [f"{PREFIX}%"],
+            )
+            found = {name for name, function, body in cursor.fetchall() if bodies.get(function) == body}
+        else:
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            found = {name for name, sql in cursor.fetchall() if wanted.get(name) == sql}
+    return sorted(wanted.keys() - found)
+
+
+def before_migrate(*, using: str, plan: list, **kwargs: object) -> None:
+    """Make way on SQLite, which cannot remake a table that a trigger of another one asks."""
+    connection = connections[using]
+    if connection.vendor == "sqlite" and plan:
+        lift(connection)
+
+
+def after_migrate(*, using: str, **kwargs: object) -> None:
+    """Install the triggers once all tables of this room are there."""
+    if _has_tables(connections[using]):
+        install(connections[using])
+
+
+def _has_tables(connection: BaseDatabaseWrapper) -> bool:
+    with connection.cursor() as cursor:
+        return {model._meta.db_table for model in FROZEN} <= set(connection.introspection.table_names(cursor))
+
+
+def _removal(vendor: str) -> list[str]:
+    if vendor == "postgresql":
+        return [f"DROP FUNCTION IF EXISTS {name}() CASCADE" for name in _bodies()]  # and its triggers
+    return [f"DROP TRIGGER IF EXISTS {name}" for name in _triggers(vendor)]
+
+
+def _creation(vendor: str) -> list[str]:
+    functions = _bodies() if vendor == "postgresql" else {}
+    return [
+        *(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $body${body}$body$"
+          for name, body in functions.items()),
+        *_triggers(vendor).values(),
+    ]  # fmt: skip
+
+
+def _triggers(vendor: str) -> dict[str, str]:
+    """Every trigger by its name."""
+    return _on_postgresql() if vendor == "postgresql" else _on_sqlite()
+
+
+# --- PostgreSQL ---------------------------------------------------------------------------------------------------
+
+
+def _bodies() -> dict[str, str]:
+    """The body of each table's function, by its name; a TRUNCATE, which has no row, is always refused."""
+    version, commitment = Version._meta.db_table, Commitment._meta.db_table
+    # FOR SHARE: who proposes in this instant is waited for, and then the answer is no.
+    still_free = f"coalesce((SELECT status = 'draft' FROM {version} WHERE id = {{}} FOR SHARE), true)"
+    parent = f"coalesce({{0}}.version_id, (SELECT version_id FROM {commitment} WHERE id = {{0}}.commitment_id))"
+    bodies = {
+        "version": _version_on_postgresql(),
+        "commitment": _both_rows(still_free.format("{0}.version_id")),
+        "criterion": _both_rows(still_free.format(parent)),
+        "signature": "RAISE restrict_violation USING MESSAGE = said;",
+        "agreementevent": "RAISE restrict_violation USING MESSAGE = said;",
+    }
+    return {
+        f"{PREFIX}{name}": f"""
+DECLARE said CONSTANT text := '{SAID[name]}';
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN RAISE restrict_violation USING MESSAGE = said; END IF;
+  {body}
+  IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+  RETURN NEW;
+END """
+        for name, body in bodies.items()
+    }
+
+
+def _both_rows(free: str) -> str:
+    """The row as it was and as it will be must both belong to a draft; one whose parent is gone goes with it."""
+    refuse = "RAISE restrict_violation USING MESSAGE = said; END IF;"
+    return (
+        f"IF TG_OP <> 'INSERT' THEN IF NOT {free.format('OLD')} THEN {refuse} END IF;\n"
+        f"  IF TG_OP <> 'DELETE' THEN IF NOT {free.format('NEW')} THEN {refuse} END IF;"
+    )
+
+
+def _version_on_postgresql() -> str:
+    completing = " - ".join(f"'{column}'" for column in ("status", *WITH_AGREEMENT))
+    refuse = "RAISE restrict_violation USING MESSAGE = said; END IF;"
+    return f"""IF TG_OP = 'DELETE' THEN
+    IF OLD.status <> 'draft' THEN {refuse}
+    RETURN OLD;
+  END IF;
+  IF OLD.status = 'draft' THEN
+    IF NEW.status NOT IN ('draft', 'proposed', 'withdrawn') THEN {refuse}
+  ELSIF OLD.status = 'proposed' AND NEW.status = 'agreed' THEN
+    IF to_jsonb(OLD) - {completing} <> to_jsonb(NEW) - {completing} THEN {refuse}
+  ELSIF OLD.status = 'proposed' AND NEW.status IN ('declined', 'withdrawn') THEN
+    IF to_jsonb(OLD) - 'status' <> to_jsonb(NEW) - 'status' THEN {refuse}
+  ELSIF to_jsonb(OLD) <> to_jsonb(NEW) THEN {refuse}"""
+
+
+def _on_postgresql() -> dict[str, str]:
+    found = {}
+    for model in FROZEN:
+        name, table = model._meta.model_name, model._meta.db_table
+        rows = "UPDATE OR DELETE" if model in (Version, Signature, AgreementEvent) else "INSERT OR UPDATE OR DELETE"
+        for each, when in (("ROW", rows), ("STATEMENT", "TRUNCATE")):
+            trigger = f"{PREFIX}{name}_{each.lower()}"
+            found[trigger] = (
+                f"CREATE TRIGGER {trigger} BEFORE {when} ON {table} FOR EACH {each} EXECUTE FUNCTION {PREFIX}{name}()"
+            )
+    return found
+
+
+# --- SQLite -------------------------------------------------------------------------------------------------------
+
+
+def _on_sqlite() -> dict[str, str]:
+    version, commitment = Version._meta.db_table, Commitment._meta.db_table
+
+    def taken(parent: str) -> str:
+        return f"EXISTS (SELECT 1 FROM {version} WHERE id = {parent} AND status <> 'draft')"
+
+    def by_parent(row: str) -> str:
+        return taken(
+            f"coalesce({row}.version_id, (SELECT version_id FROM {commitment} WHERE id = {row}.commitment_id))"
+        )
+
+    columns = [field.column for field in Version._meta.concrete_fields if field.column != "status"]
+    changed = _any_changed(columns)
+    changed_otherwise = _any_changed(column for column in columns if column not in WITH_AGREEMENT)
+    update_of_version = (
+        "CASE WHEN OLD.status = 'draft' THEN NEW.status NOT IN ('draft', 'proposed', 'withdrawn') "
+        f"WHEN OLD.status = 'proposed' AND NEW.status = 'agreed' THEN {changed_otherwise} "
+        f"WHEN OLD.status = 'proposed' AND NEW.status IN ('declined', 'withdrawn') THEN {changed} "
+        f"ELSE NEW.status <> OLD.status OR {changed} END"
+    )
+    always = "1"
+    when = {
+        ("version", "UPDATE"): update_of_version,
+        ("version", "DELETE"): "OLD.status <> 'draft'",
+        ("signature", "UPDATE"): always,
+        ("signature", "DELETE"): always,
+        ("agreementevent", "UPDATE"): always,
+        ("agreementevent", "DELETE"): always,
+        ("commitment", "INSERT"): taken("NEW.version_id"),
+        ("commitment", "UPDATE"): f"{taken('OLD.version_id')} OR {taken('NEW.version_id')}",
+        ("commitment", "DELETE"): taken("OLD.version_id"),
+        ("criterion", "INSERT"): by_parent("NEW"),
+        ("criterion", "UPDATE"): f"{by_parent('OLD')} OR {by_parent('NEW')}",
+        ("criterion", "DELETE"): by_parent("OLD"),
+    }
+    tables = {model._meta.model_name: model._meta.db_table for model in FROZEN}
+    return {
+        f"{PREFIX}{name}_{step.lower()}": (
+            f"CREATE TRIGGER {PREFIX}{name}_{step.lower()} BEFORE {step} ON {tables[name]} "
+            f"WHEN {condition} BEGIN SELECT RAISE(ABORT, '{SAID[name]}'); END"
+        )
+        for (name, step), condition in when.items()
+    }
+
+
+def _any_changed(columns: Iterable[str]) -> str:
+    return "(" + " OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in columns) + ")"

@@ -1,0 +1,294 @@
+"""Frozen rows: whoever asks, by whatever way, the database says no; and it says so in a sentence."""
+
+from collections.abc import Callable
+
+import pytest
+from django.core.management import call_command
+from django.db import IntegrityError, connection, models, transaction
+from django.db.models import ProtectedError, RestrictedError
+
+from agreements import checks, frozen, signoff
+from agreements.models import Agreement, AgreementEvent, Commitment, Criterion, Signature, Status, Version
+from slaportal.models import User
+from tests.conftest import MONDAY, make_commitment, triggers_off
+
+pytestmark = pytest.mark.django_db
+LATER = "2025-03-03 09:00:01+00:00"
+REFUSED = (IntegrityError, ProtectedError, RestrictedError)
+
+
+@pytest.fixture
+def signed(draft, rita, max_, sofia) -> Version:
+    """Version 1, agreed, with a criterion of its definition and one of a commitment."""
+    from tests.conftest import agree
+
+    Criterion.objects.create(version=draft, field="score", operator="at least", value="80")
+    Criterion.objects.create(commitment=draft.commitments.first(), field="source", value="Webinar")
+    return agree(draft, by=rita, marketing=max_, sales=sofia)
+
+
+# For each table: a row of it, a column that somebody would like to change, and the parent whose deletion would take it.
+ROWS: dict[str, tuple[Callable[[Version], models.Model], str, object, Callable[[models.Model], models.Model]]] = {
+    "version": (lambda v: v, "note", "Another one", lambda row: row.agreement),
+    "commitment": (lambda v: v.commitments.first(), "target", 1, lambda row: row.version),
+    "criterion of the definition": (lambda v: v.criteria.first(), "value", "1", lambda row: row.version),
+    "criterion of a commitment": (
+        lambda v: Criterion.objects.get(commitment__version=v), "value", "Fair", lambda row: row.commitment
+    ),
+    "calendar snapshot": (lambda v: v, "terms", "{}", lambda row: row.agreement),
+    "signature": (lambda v: v.signatures.first(), "name", "Somebody else", lambda row: row.version),
+    "signature's time": (lambda v: v.signatures.first(), "signed_at", LATER, lambda row: row.signer),
+    "event": (lambda v: v.events.first(), "detail", "It was otherwise", lambda row: row.version),
+    "event's agreement": (lambda v: v.events.last(), "at", LATER, lambda row: row.agreement),
+}  # fmt: skip
+
+
+def _save(row, column, value, parent):
+    setattr(row, column, value)
+    row.save()
+
+
+def _bulk_update(row, column, value, parent):
+    setattr(row, column, value)
+    type(row).objects.bulk_update([row], [column])
+
+
+def _raw_update(row, column, value, parent):
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {row._meta.db_table} SET {column} = %s WHERE id = %s", [value, row.pk])
+
+
+def _raw_delete(row, column, value, parent):
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {row._meta.db_table} WHERE id = %s", [row.pk])
+
+
+def _raw_replace(row, column, value, parent):
+    """SQLite's way to delete a row by inserting another one."""
+    names = [field.column for field in row._meta.concrete_fields]
+    values = ", ".join("%s" if name == column else f'"{name}"' for name in names)
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            table = row._meta.db_table
+            cursor.execute(
+                f"INSERT OR REPLACE INTO {table} SELECT {values} FROM {table} WHERE id = %s", [value, row.pk]
+            )
+        else:
+            _raw_update(row, column, value, parent)
+
+
+def _truncate(row, column, value, parent):
+    connection.check_constraints()  # PostgreSQL truncates no table that still waits for one
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"TRUNCATE {row._meta.db_table} CASCADE")
+        else:
+            cursor.execute(f"DELETE FROM {row._meta.db_table}")  # SQLite's own way to empty a table
+
+
+WAYS = {
+    "save": _save,
+    "update": lambda row, column, value, parent: type(row).objects.filter(pk=row.pk).update(**{column: value}),
+    "bulk_update": _bulk_update,
+    "delete": lambda row, column, value, parent: row.delete(),
+    "queryset delete": lambda row, column, value, parent: type(row).objects.filter(pk=row.pk).delete(),
+    "parent cascade": lambda row, column, value, parent: parent(row).delete(),
+    "parent deleted raw": lambda row, column, value, parent: _raw_delete(parent(row), column, value, parent),
+    "raw UPDATE": _raw_update,
+    "raw DELETE": _raw_delete,
+    "raw REPLACE": _raw_replace,
+    "TRUNCATE": _truncate,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("table", ROWS)
+def test_no_way_changes_or_removes_a_frozen_row(table, way, signed):
+    find, column, value, parent = ROWS[table]
+    row = find(signed)
+    before = type(row).objects.values().get(pk=row.pk)
+    with pytest.raises(REFUSED), transaction.atomic():
+        WAYS[way](row, column, value, parent)
+        connection.check_constraints()  # what SQLite and PostgreSQL look at when the transaction ends
+    assert type(row).objects.values().get(pk=row.pk) == before
+
+
+@pytest.mark.parametrize("table", ["version", "commitment", "signature", "event"])
+def test_the_refusal_is_a_sentence(table, signed):
+    find, column, value, parent = ROWS[table]
+    with pytest.raises(IntegrityError, match=r"never changes"), transaction.atomic():
+        _raw_update(find(signed), column, value, parent)
+
+
+@pytest.mark.parametrize("end", ["agreed", "declined", "withdrawn"])
+@pytest.mark.parametrize("to", Status.values)
+def test_the_status_of_a_version_moves_only_forward(end, to, draft, rita, max_, sofia):
+    from tests.conftest import agree
+
+    if end == "agreed":
+        agree(draft, by=rita, marketing=max_, sales=sofia)
+    else:
+        signoff.propose(draft, by=rita, now=MONDAY)
+        if end == "declined":
+            signoff.decline(draft, by=max_, reason="No.", now=MONDAY)
+        else:
+            signoff.withdraw(draft, by=rita, reason="No.", now=MONDAY)
+    change = Version.objects.filter(pk=draft.pk)
+    if to == end:
+        assert change.update(status=to) == 1
+        return
+    with pytest.raises(IntegrityError), transaction.atomic():
+        change.update(status=to)
+
+
+@pytest.mark.parametrize(
+    ("fields", "allowed"),
+    [
+        ({"status": "declined"}, True),
+        ({"status": "withdrawn"}, True),
+        ({"status": "agreed", "agreed_at": MONDAY, "effective_from": MONDAY}, True),
+        ({"status": "draft"}, False),
+        ({"status": "declined", "note": "x"}, False),
+        ({"status": "declined", "agreed_at": MONDAY}, False),
+        ({"status": "agreed", "agreed_at": MONDAY, "effective_from": MONDAY, "terms": "{}"}, False),
+        ({"effective_from": MONDAY}, False),
+    ],
+    ids=str,
+)
+def test_with_the_status_of_a_proposal_nothing_else_moves_but_when_it_takes_effect(fields, allowed, draft, rita):
+    signoff.propose(draft, by=rita, now=MONDAY)
+    change = Version.objects.filter(pk=draft.pk)
+    if allowed:
+        assert change.update(**fields) == 1
+    else:
+        with pytest.raises(IntegrityError), transaction.atomic():
+            change.update(**fields)
+
+
+def test_a_draft_jumps_to_no_signature(draft):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Version.objects.filter(pk=draft.pk).update(
+            status="agreed", agreed_at=MONDAY, effective_from=MONDAY, terms="{}", terms_hash="x"
+        )
+
+
+def test_a_draft_is_free(draft):
+    draft.commitments.update(target=1)
+    draft.commitments.first().delete()
+    make_commitment(draft, "routing")
+    Criterion.objects.create(version=draft, field="score", operator="at least", value="80")
+    draft.criteria.all().delete()
+    draft.note = "Another one"
+    draft.save()
+
+
+def test_nothing_can_be_added_to_a_frozen_version_nor_moved_into_it(signed, rita):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_commitment(signed, "routing")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Criterion.objects.create(version=signed, field="score", value="1")
+    draft = signoff.new_draft_from(signed, by=rita, now=MONDAY)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        draft.commitments.filter(kind="volume").update(version=signed, code="more")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        draft.criteria.update(version=signed)
+
+
+def test_the_scope_of_an_agreement_stays_free(signed):
+    scope = Criterion.objects.create(agreement=signed.agreement, field="country", value="DE")
+    scope.value = "AT"
+    scope.save()
+    scope.delete()
+
+
+def test_a_withdrawn_draft_stands_as_it_was(draft, rita):
+    signoff.withdraw(draft, by=rita, reason="Obsolete.", now=MONDAY)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        draft.commitments.update(target=1)
+
+
+def test_who_signed_cannot_be_deleted_only_deactivated(signed, max_):
+    signature = signed.signatures.get(party="marketing")
+    with pytest.raises(ProtectedError):
+        max_.delete()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        _raw_delete(max_, "", "", None)
+        connection.check_constraints()
+    User.objects.filter(pk=max_.pk).update(is_active=False, name="Renamed", title="Gone")
+    signature.refresh_from_db()
+    assert (signature.name, signature.signer) == ("Max", max_)
+
+
+@pytest.mark.parametrize("fields", [{"party": "marketing"}, {"signer": "max_"}], ids=str)
+def test_one_signature_for_each_side_and_person_when_the_code_is_bypassed(fields, signed, request, ron):
+    first = signed.signatures.get(party="marketing")
+    values = {"party": "sales", "signer": ron, "name": "X", "meaning": "", "terms_hash": "", "signed_at": MONDAY}
+    values |= {name: request.getfixturevalue(value) if name == "signer" else value for name, value in fields.items()}
+    with triggers_off(), pytest.raises(IntegrityError), transaction.atomic():
+        Signature.objects.bulk_create([Signature(version=signed, **values)])
+    assert first in signed.signatures.all()
+
+
+# --- The triggers themselves --------------------------------------------------------------------------------------
+
+
+def test_installing_twice_changes_nothing_and_none_is_missing():
+    for _ in range(2):
+        frozen.install(connection)
+        assert frozen.missing(connection) == []
+
+
+def test_every_table_of_the_room_is_either_frozen_or_said_to_be_free():
+    assert frozen.unknown_tables() == []
+    assert {model._meta.model_name for model in frozen.FROZEN}.isdisjoint(frozen.FREE)
+
+
+def test_a_table_of_which_nobody_has_said_whether_it_freezes_is_an_error(monkeypatch):
+    monkeypatch.setattr(frozen, "FREE", tuple(name for name in frozen.FREE if name != "closure"))
+    (found,) = checks.frozen_tables()
+    assert (found.id, "agreements.Closure" in found.msg) == ("agreements.E001", True)
+
+
+def test_a_missing_or_changed_trigger_is_an_error_until_the_next_migrate():
+    assert checks.triggers(databases=["default"]) == []
+    assert checks.triggers(databases=None) == []  # no database may be asked then
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("ALTER TABLE agreements_signature DISABLE TRIGGER frozen_signature_row")
+        else:
+            cursor.execute("DROP TRIGGER frozen_signature_update")
+    (found,) = checks.triggers(databases=["default"])
+    assert found.id == "agreements.W002"
+    assert "frozen_signature" in found.msg
+    assert "migrate" in found.hint
+    frozen.after_migrate(using="default")
+    assert checks.triggers(databases=["default"]) == []
+
+
+@pytest.mark.postgresql
+def test_a_function_that_somebody_made_harmless_is_missed():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE OR REPLACE FUNCTION frozen_signature() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
+        )
+    assert frozen.missing(connection) == ["frozen_signature_row", "frozen_signature_statement"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_migration_that_remakes_the_tables_leaves_the_triggers_standing(signed):
+    """Back and forth over a migration that changes versions and events, with signed rows in them."""
+    call_command("migrate", "agreements", "0002", verbosity=0)
+    call_command("migrate", verbosity=0)
+    assert frozen.missing(connection) == []
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Version.objects.filter(pk=signed.pk).update(note="x")
+    assert AgreementEvent.objects.filter(version=signed).count() == 5
+    assert Agreement.objects.get().head
+
+
+def test_a_draft_that_is_edited_while_it_is_proposed_is_refused_in_a_sentence(draft, rita):
+    loaded = Commitment.objects.filter(version=draft).first()
+    signoff.propose(draft, by=rita, now=MONDAY)
+    loaded.target = 1
+    with pytest.raises(IntegrityError, match="belongs to a version that is no draft"), transaction.atomic():
+        loaded.save()
