@@ -7,7 +7,9 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any
 
-from agreements.catalogue import FIELDS, Operator, Start, Unit
+from agreements.business_time import WEEKDAYS
+from agreements.catalogue import FIELDS, Operator, Start
+from agreements.reviews import Cadence
 from agreements.terms import Promise, Terms, Test
 from slaportal.models import Party
 
@@ -35,6 +37,14 @@ STARTS = {
     Start.ASSIGNED: "after each assignment",
     Start.ACCEPTED: "after accepting it",
 }
+# When the clock of a promise starts, whatever the promise; None is the answer to a dispute, which has no other start.
+CLOCK_STARTS = {
+    Start.QUALIFIED: "when the lead qualifies",
+    Start.ROUTED: "when the lead is first assigned",
+    Start.ASSIGNED: "at each assignment (afresh for each owner)",
+    Start.ACCEPTED: "when sales accepts the lead",
+    None: "with the dispute or request for data",
+}
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,14 @@ class Hours:
     working_day: str
     special: tuple[str, ...]
     closed: tuple[tuple[int, tuple[str, ...]], ...]
+
+    @property
+    def text(self) -> str:
+        """All but the closed days in sentences, behind the calendar's name."""
+        sentences = [f"{self.open}. One business day is {self.working_day}."]
+        if self.special:
+            sentences.append(f"Other hours on {', '.join(self.special)}.")
+        return " ".join(sentences)
 
 
 @dataclass(frozen=True)
@@ -110,8 +128,9 @@ def definition(terms: Terms) -> tuple[str, ...]:
 def both(terms: Terms) -> tuple[str, ...]:
     """What binds both sides alike."""
     day = _house_day(terms)
+    together = review(terms)
     return (
-        f"look at the scorecard together {terms.review_cadence};",
+        *([f"look at the scorecard together {together};"] if together else []),
         f"dispute a decision within {_days(terms.dispute_seconds, day)} of it, and not later;",
         f"enter what they did within {_days(terms.entry_grace_seconds, day)}: what a person enters later is kept as "
         "evidence and stops no clock;",
@@ -119,11 +138,23 @@ def both(terms: Terms) -> tuple[str, ...]:
     )
 
 
+def review(terms: Terms) -> str:
+    """“on the first Tuesday of each month”; empty where no review is agreed, and without a day where none is named."""
+    if not terms.review_cadence or terms.review_weekday is None:
+        return terms.review_cadence
+    day = WEEKDAYS[terms.review_weekday]
+    if terms.review_cadence == Cadence.WEEKLY:
+        return f"every {day}"
+    return f"on the first {day} of each {terms.review_cadence.removesuffix('ly')}"
+
+
 def notes(terms: Terms) -> tuple[str, ...]:
-    """How the words above are meant."""
+    """How the words above are meant, and first the four that figures rest on."""
     lines = [
-        "An attempt is a call or message by a person, answered or not; automated ones and notes are none.",
-        "Every lead keeps the version under which it arrived.",
+        "An attempt is a call or message to the lead by a person, answered or not; automated ones and notes are none.",
+        "A meaningful touch is a two-way contact with a person on both ends, whoever began it.",
+        clock_start(terms),
+        "A lead stays under the version in force when it qualified; no later version moves it.",
         f"Days and months begin in {terms.time_zone}; the graces are counted in “{terms.calendar}” hours.",
         f"Groups of fewer than {terms.minimum_group} leads are reported as “too few”.",
     ]
@@ -132,6 +163,22 @@ def notes(terms: Terms) -> tuple[str, ...]:
     if terms.ends_on is not None:
         lines.append(f"The agreement ends with {day_of(terms.ends_on)}.")
     return tuple(lines)
+
+
+def clock_start(terms: Terms) -> str:
+    """When the clocks of these terms start (rules C3, C6), and what they count: only what a promise here uses."""
+    timed = [promise for promise in terms.promises if promise.limit_seconds is not None]
+    if not timed:
+        return "No promise here has a time limit, so no clock starts."
+    starts = {promise.start for promise in timed}
+    calendars = sorted({promise.calendar for promise in timed if promise.calendar is not None})
+    counted = []
+    if calendars:
+        counted.append(f"business time counts only in the open hours of {_either([f'“{name}”' for name in calendars])}")
+    if any(promise.calendar is None for promise in timed):
+        counted.append("other time day and night" if calendars else "time counts day and night")
+    begins = _either([words for start, words in CLOCK_STARTS.items() if start in starts])
+    return f"A clock starts {begins}; what came before does not stop it, and {', '.join(counted)}."
 
 
 def leads(scope: Sequence[Test], every: str = "every lead") -> str:
@@ -147,10 +194,10 @@ def leads(scope: Sequence[Test], every: str = "every lead") -> str:
 
 def hours(frozen: Mapping[str, Any]) -> str:
     """“Mon–Fri 9:00–17:30, Europe/Berlin”: opening hours of a frozen calendar, with its zone."""
-    weekly = {day: [list(pair) for pair in windows] for day, windows in frozen["hours"].items()}
+    weekly = {day: [list(pair) for pair in pairs] for day, pairs in frozen["hours"].items()}
     if weekly == AROUND_THE_CLOCK and not frozen["closed"] and not frozen["special"]:
         return "around the clock"
-    days = [(day, _windows(weekly.get(str(day), []))) for day in range(7)]
+    days = [(day, windows(weekly.get(str(day), []))) for day in range(7)]
     spans = []
     for text, run in groupby(days, key=lambda day: day[1]):
         first, *rest = [DAYS[day] for day, _ in run]
@@ -165,9 +212,9 @@ def calendar(name: str, frozen: Mapping[str, Any]) -> Hours:
     return Hours(
         name=name,
         open=hours(frozen),
-        working_day=f"{number(Fraction(frozen['working_day_seconds'], 3600))}{NBSP}hours",
+        working_day=in_hours(frozen["working_day_seconds"]),
         special=tuple(
-            f"{day_of(date.fromisoformat(day))} {_windows(pairs)}" for day, pairs in sorted(frozen["special"].items())
+            f"{day_of(date.fromisoformat(day))} {windows(pairs)}" for day, pairs in sorted(frozen["special"].items())
         ),
         closed=tuple(
             (year, tuple(f"{day:%-d %b} {why}" for day, why in days))
@@ -176,9 +223,25 @@ def calendar(name: str, frozen: Mapping[str, Any]) -> Hours:
     )
 
 
+def windows(pairs: Iterable[Sequence[str]]) -> str:
+    """“9:00–12:00 and 13:00–17:30”; empty when closed."""
+    return enumeration([f"{begin.removeprefix('0')}–{end.removeprefix('0')}" for begin, end in pairs])
+
+
+def in_hours(seconds: int) -> str:
+    """“8.5 hours”."""
+    return f"{number(Fraction(seconds, 3600))}{NBSP}hours"
+
+
 def percentage(share: Fraction) -> str:
     """A share of the terms as agreed, unrounded: “95 %”."""
     return f"{number(share * 100)}{NBSP}%"
+
+
+def span(limit: str) -> str:
+    """A limit of the terms: “1 business day”, “4 business hours”."""
+    amount, unit = limit.split(" ", 1)
+    return f"{amount}{NBSP}{unit.removesuffix('s') if amount == '1' else unit}"
 
 
 def number(value: Fraction) -> str:
@@ -189,6 +252,11 @@ def number(value: Fraction) -> str:
 def day_of(day: date) -> str:
     """“3 March 2026”."""
     return f"{day:%-d %B %Y}"
+
+
+def month_of(month: str) -> str:
+    """“December 2026” of “2026-12”."""
+    return f"{date.fromisoformat(f'{month}-01'):%B %Y}"
 
 
 def noun(field: str) -> str:
@@ -206,7 +274,7 @@ def enumeration(words: Sequence[str], last: str = "and") -> str:
 
 def _volume(promise: Promise, terms: Terms) -> str:
     least = f"at least {number(promise.target)} " if promise.target is not None else ""
-    months = [f"{number(figure)} in {_month(month)}" for month, figure in sorted(promise.monthly_targets.items())]
+    months = [f"{number(figure)} in {month_of(month)}" for month, figure in sorted(promise.monthly_targets.items())]
     return (
         f"hand over {least}{leads(promise.scope, 'qualified leads')} a month"
         f"{f' ({enumeration(months)})' if months else ''}, not counting duplicates, unusable contact data and leads "
@@ -235,7 +303,8 @@ def _reasons_documented(promise: Promise, terms: Terms) -> str:
 
 def _attempts_before_giving_up(promise: Promise, terms: Terms) -> str:
     return (
-        f"give up a lead only after the attempts that the reason needs, for {_at_least(promise)}"
+        f"give up a lead only after the{f' {promise.attempts}' if promise.attempts else ''} attempts that the reason "
+        f"needs, for {_at_least(promise)}"
         f"the leads{_of(promise)} given up for such a reason"
     )
 
@@ -291,14 +360,12 @@ CLAUSES: dict[str, Callable[[Promise, Terms], str]] = {
 
 def _within(promise: Promise, terms: Terms, start: str | None = None) -> str:
     """“within 4 business hours after accepting it (Mon–Fri 9:00–17:30, Europe/Berlin)”."""
-    amount, unit = promise.limit.split(" ", 1)
-    if Unit(unit).is_business:
+    if promise.calendar is not None:
         when = f" ({_short_hours(promise.calendar, terms)})"
     else:
         when = ", nights and weekends included"
     begin = STARTS[promise.start] if start is None and promise.start else start
-    span = f"{amount}{NBSP}{unit.removesuffix('s') if amount == '1' else unit}"
-    return " ".join(filter(None, ["within", span, begin])) + when
+    return " ".join(filter(None, ["within", span(promise.limit), begin])) + when
 
 
 def _short_hours(name: str, terms: Terms) -> str:
@@ -322,6 +389,11 @@ def _at_least(promise: Promise) -> str:
 def _of(promise: Promise) -> str:
     """The scope of a share, behind the word that it narrows."""
     return leads(promise.scope, "")
+
+
+def _either(words: Sequence[str]) -> str:
+    """“a”, or “a or b, as the promise says” where promises differ."""
+    return f"{enumeration(words, 'or')}{', as the promise says' if len(words) > 1 else ''}"
 
 
 def _by_field(tests: Iterable[Test]) -> list[list[Test]]:
@@ -382,11 +454,6 @@ def _what_it_does(tests: Sequence[Test]) -> str:
             return f"has {article} {name} that is {_comparison(tests)}"
 
 
-def _windows(pairs: Iterable[Sequence[str]]) -> str:
-    """“9:00–12:00 and 13:00–17:30”; empty when closed."""
-    return enumeration([f"{begin.removeprefix('0')}–{end.removeprefix('0')}" for begin, end in pairs])
-
-
 def _house_day(terms: Terms) -> int:
     """Seconds of one business day of the terms' own calendar."""
     return terms.calendars[terms.calendar]["working_day_seconds"]
@@ -395,7 +462,3 @@ def _house_day(terms: Terms) -> int:
 def _days(seconds: int, working_day: int) -> str:
     amount = number(Fraction(seconds, working_day))
     return f"{amount}{NBSP}business {'day' if amount == '1' else 'days'}"
-
-
-def _month(month: str) -> str:
-    return f"{date.fromisoformat(f'{month}-01'):%B %Y}"

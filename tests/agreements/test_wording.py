@@ -1,5 +1,6 @@
 """Terms in plain English, from frozen terms as they are written at a proposal."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from agreements import terms, wording
 from agreements.calendars import snapshot
 from agreements.catalogue import CATALOGUE
-from agreements.models import Criterion, Version
+from agreements.models import Commitment, Criterion, Version
 from slaportal.models import Party
 from tests.conftest import MONDAY, make_always, make_calendar, make_commitment
 
@@ -16,16 +17,23 @@ HOURS = "(Mon–Fri 9:00–17:30, Europe/Berlin)"
 
 @pytest.fixture
 def blank(draft) -> Version:
-    """A draft that promises nothing yet."""
+    """A draft that defines and promises nothing yet."""
     draft.commitments.all().delete()
+    draft.required_fields = []
+    draft.save()
     return draft
+
+
+def promise(version: Version, kind: str = "first_response", **fields) -> Commitment:
+    """A commitment that says no more than it is given."""
+    return make_commitment(version, kind, **{"baseline": None, "consequence": "", **fields})
 
 
 def said(version: Version) -> str:
     """The one clause of a draft, with plain blanks."""
     agreed = terms.of(version, now=MONDAY)
-    (promise,) = agreed.promises
-    return plain(wording.clause(promise, agreed).text)
+    (only,) = agreed.promises
+    return plain(wording.clause(only, agreed).text)
 
 
 def plain(text: str) -> str:
@@ -38,7 +46,7 @@ def frozen(calendar) -> dict:
 
 
 def test_a_promise_reads_as_one_would_say_it(blank):
-    commitment = make_commitment(blank, limit=60, unit="business minutes", target=95, baseline=70)
+    commitment = promise(blank, limit=60, unit="business minutes", target=95, baseline=70)
     Criterion.objects.create(commitment=commitment, field="score", operator="at least", value="80")
     assert said(blank) == (
         "make first contact with every lead scoring at least 80 within 60 business minutes after it qualifies "
@@ -135,7 +143,7 @@ def test_a_promise_reads_as_one_would_say_it(blank):
 def test_each_kind_has_its_sentence(kind, fields, sentence, blank):
     if kind == "attempts" and "limit" not in fields:
         fields = {**fields, "limit": 5, "unit": "business days"}
-    make_commitment(blank, kind, **fields)
+    promise(blank, kind, **fields)
     assert said(blank) == sentence
 
 
@@ -173,7 +181,7 @@ def test_a_scope_reads_as_a_kind_of_lead(criteria, leads, blank):
 
 
 def test_a_share_names_its_scope(blank):
-    commitment = make_commitment(blank, "completeness", target=97)
+    commitment = promise(blank, "completeness", target=97)
     Criterion.objects.create(commitment=commitment, field="source", value="Webinar")
     assert said(blank) == "see to it that at least 97 % of handoffs whose source is Webinar have a complete record."
 
@@ -235,13 +243,16 @@ def test_a_calendar_names_its_business_day_its_other_hours_and_its_closed_days(d
     assert year == 2025
     assert "8 Mar Women's Day" in days
     assert days[0].startswith("1 Jan ")
+    assert plain(said.text) == (
+        "Mon–Fri 9:00–17:30, Europe/Berlin. One business day is 8.5 hours. Other hours on 24 December 2025 9:00–12:00."
+    )
 
 
 def test_hours_of_several_spans_are_named_instead_of_repeated(blank, office):
     office.friday = "09:00-15:00"
     office.save()
     blank.refresh_from_db()
-    make_commitment(blank, target=None)
+    promise(blank, target=None)
     assert said(blank) == (
         "make first contact with every lead within 4 business hours after it qualifies (“Office” hours)."
     )
@@ -249,7 +260,7 @@ def test_hours_of_several_spans_are_named_instead_of_repeated(blank, office):
 
 def test_a_document_keeps_the_order_marketing_sales_operations(blank):
     for kind in ("routing", "first_response", "volume", "acceptance"):
-        make_commitment(blank, kind, title=f"The {kind}", consequence="We talk." if kind == "volume" else "")
+        promise(blank, kind, title=f"The {kind}", consequence="We talk." if kind == "volume" else "")
     document = wording.document(terms.of(blank, now=MONDAY))
     assert [(party, [clause.title for clause in clauses]) for party, clauses in document.promises] == [
         (Party.MARKETING, ["The volume"]),
@@ -262,14 +273,84 @@ def test_a_document_keeps_the_order_marketing_sales_operations(blank):
 
 def test_graces_are_said_in_business_days_as_they_were_agreed(blank):
     blank.entry_grace_days, blank.sealing_grace_days, blank.dispute_days = 1, "2.5", 10
-    blank.review_cadence = "quarterly"
     blank.save()
     blank.refresh_from_db()
     lines = plain(" ".join(wording.both(terms.of(blank, now=MONDAY))))
     assert "enter what they did within 1 business day:" in lines
     assert "final 2.5 business days after" in lines
     assert "dispute a decision within 10 business days" in lines
-    assert "together quarterly" in lines
+
+
+@pytest.mark.parametrize(
+    ("cadence", "weekday", "line"),
+    [
+        ("weekly", 1, "look at the scorecard together every Tuesday;"),
+        ("monthly", 1, "look at the scorecard together on the first Tuesday of each month;"),
+        ("quarterly", 4, "look at the scorecard together on the first Friday of each quarter;"),
+        # Terms that were frozen before a day could be named.
+        ("monthly", None, "look at the scorecard together monthly;"),
+    ],
+)
+def test_a_review_is_said_with_its_day(cadence, weekday, line, blank):
+    agreed = replace(terms.of(blank, now=MONDAY), review_cadence=cadence, review_weekday=weekday)
+    assert wording.both(agreed)[0] == line
+
+
+@pytest.mark.parametrize("weekday", [1, None])
+def test_where_no_review_is_agreed_none_is_said(weekday, blank):
+    agreed = replace(terms.of(blank, now=MONDAY), review_cadence="", review_weekday=weekday)
+    assert wording.both(agreed)[0].startswith("dispute a decision")
+    assert "scorecard together" not in " ".join(wording.both(agreed))
+
+
+def test_the_first_four_notes_are_those_that_figures_rest_on(draft):
+    attempt, touch, clock, version = wording.notes(terms.of(draft, now=MONDAY))[:4]
+    assert attempt == (
+        "An attempt is a call or message to the lead by a person, answered or not; automated ones and notes are none."
+    )
+    assert touch == "A meaningful touch is a two-way contact with a person on both ends, whoever began it."
+    assert clock == (
+        "A clock starts when the lead qualifies; what came before does not stop it, and business time counts only in "
+        "the open hours of “Office”."
+    )
+    assert version == "A lead stays under the version in force when it qualified; no later version moves it."
+
+
+@pytest.mark.parametrize(
+    ("promises", "line"),
+    [
+        ([("acceptance_rate", {})], "No promise here has a time limit, so no clock starts."),
+        (
+            [("acceptance", {"limit": 24, "unit": "hours", "start": "routed"}), ("volume", {})],
+            "A clock starts when the lead is first assigned; what came before does not stop it, and time counts day "
+            "and night.",
+        ),
+        (
+            [("contact_after_acceptance", {}), ("routing", {}), ("first_touch", {"start": "assigned"})],
+            "A clock starts when the lead qualifies, at each assignment (afresh for each owner) or when sales accepts "
+            "the lead, as the promise says; what came before does not stop it, and business time counts only in the "
+            "open hours of “Office”.",
+        ),
+        (
+            [("dispute_answer", {}), ("first_response", {"limit": 1, "unit": "days"})],
+            "A clock starts when the lead qualifies or with the dispute or request for data, as the promise says; what "
+            "came before does not stop it, and business time counts only in the open hours of “Office”, other time "
+            "day and night.",
+        ),
+    ],
+)
+def test_when_a_clock_starts_is_said_of_the_promises_that_are_made(promises, line, blank):
+    for kind, fields in promises:
+        promise(blank, kind, **fields)
+    assert wording.clock_start(terms.of(blank, now=MONDAY)) == line
+
+
+def test_a_clock_names_every_calendar_on_which_a_promise_counts_and_no_other(blank):
+    promise(blank, "acceptance", calendar=make_calendar(name="Hotline"))
+    promise(blank, "first_response")
+    promise(blank, "acceptance_rate", calendar=make_calendar(name="Nobody’s"))
+    line = wording.clock_start(terms.of(blank, now=MONDAY))
+    assert line.endswith("only in the open hours of “Hotline” or “Office”, as the promise says.")
 
 
 def test_a_cap_and_an_end_are_named_only_where_agreed(blank):
@@ -278,6 +359,6 @@ def test_a_cap_and_an_end_are_named_only_where_agreed(blank):
     blank.save()
     fully = " ".join(wording.notes(terms.of(blank, now=datetime(2025, 4, 1, tzinfo=UTC))))
     assert "200" not in without
-    assert "ends" not in without
+    assert "The agreement ends" not in without
     assert "the first 200 leads of a month" in fully
     assert "The agreement ends with 31 March 2027." in fully
