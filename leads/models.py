@@ -82,6 +82,8 @@ class Lead(models.Model):
             # facts.attempts: attempts that name only the person.
             models.Index(fields=["contact_id"], name="lead_contact_id", condition=~Q(contact_id="")),
             models.Index(fields=["email"], name="lead_email", condition=~Q(email="")),
+            # draft_lint: the newest leads, which a draft is held against while it is written.
+            models.Index(fields=["-received_at", "-id"], name="lead_received"),
             # Lead.unmatched: counted beside every scorecard.
             models.Index(fields=["received_at"], name="lead_unmatched", condition=Q(state="unmatched")),
         ]

@@ -4,9 +4,9 @@ Text compares trimmed and without case; a missing value meets only *is empty* (r
 """
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
 
+from agreements import criteria
 from agreements.catalogue import FIELDS, Operator
 from agreements.terms import Terms, Test
 
@@ -26,25 +26,7 @@ def value_of(values: Mapping[str, Any], field: str) -> str:
 
 def meets(test: Test, values: Mapping[str, Any]) -> bool:
     """Whether a lead's fields meet one criterion."""
-    value = value_of(values, test.field)
-    if test.operator == Operator.EMPTY:
-        return not value
-    if not value:
-        return False
-    wanted = [text.casefold() for text in test.values]
-    match test.operator:
-        case Operator.FILLED:
-            return True
-        case Operator.IS | Operator.ONE_OF:
-            return any(_same(value, text) for text in wanted)
-        case Operator.IS_NOT | Operator.NONE_OF:
-            return not any(_same(value, text) for text in wanted)
-        case Operator.CONTAINS:
-            return wanted[0] in value
-    number = _number(value)
-    if number is None:
-        return False
-    return number >= float(wanted[0]) if test.operator == Operator.AT_LEAST else number <= float(wanted[0])
+    return criteria.accepts(test, value_of(values, test.field))
 
 
 def covers(terms: Terms, values: Mapping[str, Any]) -> bool:
@@ -68,19 +50,3 @@ def missing(terms: Terms, values: Mapping[str, Any]) -> list[str]:
 def scope_bits(terms: Terms, values: Mapping[str, Any]) -> int:
     """Bit n is set when the lead is in the scope of the nth commitment."""
     return sum(1 << p.index for p in terms.promises if all(meets(test, values) for test in p.scope))
-
-
-def _number(text: str) -> float | None:
-    """A number as people write it; `inf`, `nan` and `1_000` are words."""
-    try:
-        found = float(text)
-    except ValueError:
-        return None
-    return found if isfinite(found) and "_" not in text else None
-
-
-def _same(value: str, wanted: str) -> bool:
-    if value == wanted:
-        return True
-    number = _number(value)
-    return number is not None and number == _number(wanted)
