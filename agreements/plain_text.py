@@ -115,7 +115,7 @@ def _quoted(value: str) -> str:
     return f'"{value}"' if _unquoted(value) != value else value
 
 
-_MONTH = re.compile(r"(?P<month>\d{4}-(?:0[1-9]|1[0-2]))(?:\s*[:=]\s*|\s+)(?P<leads>\d{1,6})")
+_MONTH = re.compile(r"(?P<month>[12]\d{3}-(?:0[1-9]|1[0-2]))(?:\s*[:=]\s*|\s+)(?P<leads>\d{1,6})")
 
 
 def parse_monthly_targets(text: str) -> dict[str, int]:
