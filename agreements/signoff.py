@@ -11,10 +11,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.forms.models import model_to_dict
 
-from agreements import terms
+from agreements import chain, lint, notices, terms
 from agreements.models import (
     Agreement,
-    AgreementEvent,
     Commitment,
     Criterion,
     Signature,
@@ -22,14 +21,12 @@ from agreements.models import (
     Version,
     local_midnight,
 )
-from slaportal import roles
+from agreements.signers import SIGNING_PARTIES, signing_party
 from slaportal.models import Party, User
 from slaportal.refusal import Refused
 
 # A handoff keeps in one number which commitments cover it, a bit for each.
 MOST_COMMITMENTS = 60
-SIGNING_PARTIES = (Party.MARKETING, Party.SALES)
-LEADERS = {Party.MARKETING: roles.MARKETING_LEADER, Party.SALES: roles.SALES_LEADER}
 
 
 class SignoffError(Refused):
@@ -40,23 +37,8 @@ class TermsChanged(SignoffError):
     """What was shown to the signer is not what is frozen."""
 
 
-def signing_party(user: User, agreement: Agreement) -> Party | None:
-    """The side of the agreement for which this person may sign, asked of the database now."""
-    return side_of(user, user.role_names(), agreement)
-
-
-def side_of(user: User, held: set[str], agreement: Agreement) -> Party | None:
-    """The side for which somebody with these roles may sign; RevOps never signs.
-
-    A leader who belongs to a team signs for that team only; one above all teams signs for the side.
-    """
-    if not user.is_active or roles.REVOPS in held:
-        return None
-    teams = {Party.MARKETING: agreement.marketing_team_id, Party.SALES: agreement.sales_team_id}
-    for party, role in LEADERS.items():
-        if role in held and user.team_id in (None, teams[party]):
-            return party
-    return None
+class Incomplete(SignoffError):
+    """The terms lack what every agreement needs."""
 
 
 def meaning(version: Version, party: Party) -> str:
@@ -79,7 +61,7 @@ def new_draft(agreement: Agreement, *, by: User | None, now: datetime, **fields:
     agreement = _lock(agreement.pk)
     number = (agreement.versions.aggregate(last=Max("number"))["last"] or 0) + 1
     version = Version.objects.create(agreement=agreement, number=number, created_by=by, created_at=now, **fields)
-    _record(version, "drafted", by=by, at=now)
+    chain.record(version, "drafted", by=by, now=now)
     return version
 
 
@@ -105,15 +87,16 @@ def propose(version: Version, *, by: User, now: datetime) -> Version:
     version = _locked(version)
     if version.status != Status.DRAFT:
         raise SignoffError(f"{_is(version)}; only a draft can be proposed.")
-    if not version.commitments.exists():
-        raise SignoffError("A version without a commitment promises nothing. Add at least one.")
     if version.commitments.count() > MOST_COMMITMENTS:
         raise SignoffError(f"Nobody keeps more than {MOST_COMMITMENTS} promises. Start with the few that matter.")
     version.terms, version.terms_hash = terms.freeze(version, now=now)
+    if lacking := lint.incomplete(terms.of(version)):
+        raise Incomplete("These terms are incomplete. " + " ".join(one.says for one in lacking))
     _span(version, now=now + timedelta.resolution)  # the signatures come later
     version.status, version.proposed_by, version.proposed_at = Status.PROPOSED, by, now
     version.save(update_fields=["terms", "terms_hash", "status", "proposed_by", "proposed_at"])
-    _record(version, "proposed", by=by, at=now, detail=f"terms {version.terms_hash}")
+    chain.record(version, "proposed", by=by, now=now, detail=f"terms {version.terms_hash}")
+    notices.ask_to_sign(version, now=now)
     return version
 
 
@@ -142,6 +125,11 @@ def sign(
                 return done
             if version.status != Status.PROPOSED:
                 raise SignoffError(f"{_is(version)}; only a proposed one can be signed.")
+            if terms.digest(version.terms) != version.terms_hash:
+                raise TermsChanged(
+                    "The frozen terms of this version have been changed behind everybody’s back, so nobody can sign "
+                    "them. Tell RevOps: `manage.py verify_agreements` names the row."
+                )
             if terms_hash != version.terms_hash:
                 raise TermsChanged("These are not the terms that you were shown. Read them again, then sign.")
             signature = Signature.objects.create(
@@ -154,7 +142,7 @@ def sign(
                 terms_hash=terms_hash,
                 signed_at=now,
             )
-            _record(version, "signed", by=signer, at=now, detail=f"for {party.label.lower()}")
+            chain.record(version, "signed", by=signer, now=now, detail=f"for {party.label.lower()}")
             if version.signatures.count() == len(SIGNING_PARTIES):
                 _agree(version, now=now)
             return signature
@@ -164,14 +152,20 @@ def sign(
 
 @transaction.atomic
 def decline(version: Version, *, by: User, reason: str, now: datetime) -> Version:
-    """End a proposal for one side, with the reason; an earlier signature stays visible, without effect."""
+    """End a proposal for one side, with the reason; an earlier signature stays visible, without effect.
+
+    RevOps finds a new draft with the same content, which shows the reason.
+    """
     version = _locked(version)
     party = signing_party(by, version.agreement)
     if party is None:
         raise SignoffError("Only the leaders of this agreement’s marketing and sales teams can decline.")
     if version.status != Status.PROPOSED:
         raise SignoffError(f"{_is(version)}; only a proposed one can be declined.")
-    return _end(version, Status.DECLINED, by=by, reason=reason, now=now, detail=f"for {party.label.lower()}: ")
+    version = _end(version, Status.DECLINED, by=by, reason=reason, now=now, detail=f"for {party.label.lower()}: ")
+    new_draft_from(version, by=None, now=now)
+    notices.tell_declined(version, now=now)
+    return version
 
 
 @transaction.atomic
@@ -189,7 +183,7 @@ def _end(version: Version, status: Status, *, by: User, reason: str, now: dateti
         raise SignoffError("Say why, so that the next version can do better.")
     version.status = status
     version.save(update_fields=["status"])
-    _record(version, status.label.lower(), by=by, at=now, detail=detail + reason.strip())
+    chain.record(version, status.label.lower(), by=by, now=now, detail=detail + reason.strip())
     return version
 
 
@@ -199,7 +193,8 @@ def _agree(version: Version, *, now: datetime) -> None:
     version.status, version.agreed_at = Status.AGREED, now
     version.effective_from, version.ends_at = start, end
     version.save(update_fields=["status", "agreed_at", "effective_from", "ends_at"])
-    _record(version, "agreed", by=None, at=now, detail=f"in force from {_day(start, version.agreement.zone)}")
+    chain.record(version, "agreed", by=None, now=now, detail=f"in force from {_day(start, version.agreement.zone)}")
+    notices.tell_agreed(version, now=now)
 
 
 def _span(version: Version, *, now: datetime) -> tuple[datetime, datetime | None]:
@@ -249,10 +244,4 @@ def _locked(version: Version) -> Version:
 def _copy_criteria(criteria: list[Criterion], **parent: object) -> None:
     Criterion.objects.bulk_create(
         Criterion(field=row.field, operator=row.operator, value=row.value, **parent) for row in criteria
-    )
-
-
-def _record(version: Version, what: str, *, by: User | None, at: datetime, detail: str = "") -> None:
-    AgreementEvent.objects.create(
-        agreement=version.agreement, version=version, what=what, detail=detail, actor=by, at=at
     )

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django import forms
 from django.utils import timezone
 
-from agreements import signoff
+from agreements import signers
 from leads.models import (
     Attempt,
     AttemptOutcome,
@@ -188,7 +188,7 @@ def may_assign(user: User, handoff: Handoff) -> bool:
 
 def may_answer(user: User, handoff: Handoff) -> bool:
     """Whether the person answers for the marketing side of the handoff's agreement."""
-    return signoff.signing_party(user, handoff.agreement) == Party.MARKETING
+    return signers.signing_party(user, handoff.agreement) == Party.MARKETING
 
 
 def may_void(user: User, fact: Attempt | Disposition | Outcome) -> bool:

@@ -23,7 +23,8 @@ from reports.demo_cast import Cast
 from reports.demo_leads import MONTHS, SECOND_VERSION
 from reports.demo_plot import Arrival, Fact, Plot
 from reports.models import Scorecard
-from slaportal.models import Team, User
+from slaportal import outbox
+from slaportal.models import Notice, Team, User
 from slaportal.refusal import Refused
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -82,6 +83,7 @@ def tell(
     for evening in evenings(_evenings(plot.arrivals[0].written, now)):
         telling.until(evening)
     timekeeping.evaluate_all(now=now, everything=False)
+    outbox.cancel(Notice.objects.all(), now=now)  # what was told long ago is not mailed today
     cards = [[scorecards.store(agreement, month, now=now) for month in months] for agreement in (inbound, referrals)]
     return cards[0]
 

@@ -61,13 +61,14 @@ FIRST_PROMISES = (
     {"code": "reasons", "kind": "reasons_documented", "title": "A reason for every rejection", "target": 100,
      "baseline": 70, "consequence": "A rejection without a reason counts as accepted in the review."},
     {"code": "routing", "kind": "routing", "title": "Routed within 15 minutes", "limit": 15, "unit": "minutes",
-     "target": 95, "consequence": "RevOps mends the routing within a week."},
+     "target": 95, "baseline": 85, "consequence": "RevOps mends the routing within a week."},
 )  # fmt: skip
 NEW_PROMISES = (
     {"code": "completeness", "kind": "completeness", "title": "Complete records", "target": 95, "baseline": 85,
      "consequence": "Forms without the missing field are taken offline."},
     {"code": "answers", "kind": "dispute_answer", "title": "Questions answered within 2 business days", "limit": 2,
-     "unit": "business days", "target": 90},
+     "unit": "business days", "target": 90, "baseline": 50,
+     "consequence": "RevOps decides the open question for sales."},
     {"code": "attempts", "kind": "attempts", "title": "Five attempts in seven days", "attempts": 5, "limit": 7,
      "unit": "days", "target": 90, "baseline": 75, "consequence": "The lead goes back to the queue of the team."},
 )  # fmt: skip
@@ -77,9 +78,12 @@ SECOND_NOTE = (
     "five attempts in seven days and a weekend rota for the review, and contact within 4 business hours goes to 95 %."
 )
 PARTNER_PROMISES = (
-    {"code": "volume", "kind": "volume", "title": "3 referrals a month", "target": 3},
+    {"code": "volume", "kind": "volume", "title": "3 referrals a month", "target": 3, "baseline": 1,
+     "consequence": "Marketing invites two more partners to the next round."},
+    {"code": "fit", "kind": "definition_fit", "title": "Nine in ten name their company", "target": 90, "baseline": 70,
+     "consequence": "Marketing asks the partner for what is missing."},
     {"code": "response", "kind": "first_response", "title": "First response within 8 business hours", "limit": 8,
-     "unit": "business hours", "target": 80, "consequence": "The partner manager calls the partner."},
+     "unit": "business hours", "target": 80, "baseline": 60, "consequence": "The partner manager calls the partner."},
 )  # fmt: skip
 PARTNER_NOTE = "Partners ask for a quicker answer: 6 business hours instead of 8."
 
@@ -182,6 +186,7 @@ def promise_referrals(
     first = signoff.new_draft(
         agreement, by=cast.revops, now=drafted, calendar=calendar, wanted_from=first_day, minimum_group=3
     )
+    _define(first, (("company", "filled", ""),))
     _promise(first, PARTNER_PROMISES)
     _negotiate(first, cast, cast.leaders, drafted + timedelta(days=2))
 

@@ -200,7 +200,10 @@ def test_functions_say_what_they_take_and_give():
         assert all(one.annotation for one in arguments), f"{module}.{function.name} does not say what it takes."
 
 
-VERBS = ("agreements.signoff", "agreements.calendars", "leads.intake", "leads.routing", "leads.tracking")
+VERBS = (
+    *("agreements.signoff", "agreements.calendars", "agreements.exchange", "agreements.chain", "agreements.notices"),
+    *("leads.intake", "leads.routing", "leads.tracking", "slaportal.outbox"),
+)
 
 
 def test_a_verb_takes_its_time_and_whoever_acts_by_name_only():

@@ -7,6 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 
+from agreements import signoff
 from agreements.catalogue import CATALOGUE
 from agreements.models import (
     Agreement,
@@ -388,7 +389,8 @@ def test_records_stand_in_the_order_in_which_people_read_them(version, marketing
     assert [str(agreement) for agreement in Agreement.objects.all()] == ["Nordics", "DACH inbound"]
     make_version(version.agreement, 2, at(9))
     assert [row.number for row in version.agreement.versions.all()] == [2, 1]
-    version.commitments.filter(kind="volume").update(position=5)
-    assert [row.kind for row in version.commitments.all()] == ["first_response", "volume"]
+    draft = signoff.new_draft_from(version, by=None, now=at(9))
+    draft.commitments.filter(kind="volume").update(position=5)
+    assert [row.kind for row in draft.commitments.all()] == ["first_response", "completeness", "volume"]
     assert [event.what for event in version.agreement.events.all()][:2] == ["drafted", "proposed"]
     assert Signature.objects.count() == Team.objects.count() == 2

@@ -11,14 +11,14 @@ from django.db import IntegrityError, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agreements import signoff, terms
+from agreements import signers, signoff, terms
 from agreements.catalogue import CATALOGUE, FIELDS, Operator, Unit
 from agreements.models import Agreement, AgreementEvent, Commitment, Criterion, Signature, Status, Version
 from agreements.signoff import SignoffError, TermsChanged
 from slaportal import roles
 from slaportal.models import Party, Team, User
 from slaportal.refusal import Refused
-from tests.conftest import MONDAY, PASSWORD, agree, make_always, make_commitment, make_user
+from tests.conftest import MONDAY, PASSWORD, agree, complete, make_always, make_commitment, make_user, triggers_off
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -138,7 +138,8 @@ def test_a_new_draft_can_be_made_from_a_version_in_any_state(state, in_state, ca
     version = in_state(state)
     before = row(version)
     draft = signoff.new_draft_from(version, by=cast["rita"], now=MONDAY + DAY)
-    assert (draft.status, draft.number, draft.based_on) == (Status.DRAFT, 2, version)
+    # After version 1 was declined, 2 stands there already.
+    assert (draft.status, draft.number, draft.based_on) == (Status.DRAFT, 3 if state == "declined" else 2, version)
     assert (draft.created_by, draft.created_at) == (cast["rita"], MONDAY + DAY)
     assert (draft.wanted_from, draft.ends_on, draft.terms, draft.terms_hash) == (None, None, "", "")
     assert row(version) == before
@@ -158,18 +159,17 @@ def test_numbers_are_given_in_order_and_never_again(draft, rita, office):
 
 def test_a_version_that_promises_nothing_cannot_be_proposed(draft, rita):
     draft.commitments.all().delete()
-    with pytest.raises(SignoffError, match="A version without a commitment promises nothing"):
+    with pytest.raises(SignoffError, match=r"Marketing promises nothing.* Sales promises nothing"):
         signoff.propose(draft, by=rita, now=MONDAY)
     assert row(draft)["terms"] == ""
 
 
 def test_sixty_commitments_can_be_proposed_and_sixty_one_cannot(draft, rita):
-    draft.commitments.all().delete()
-    for number in range(61):
+    for number in range(61 - draft.commitments.count()):
         make_commitment(draft, code=f"promise-{number}")
     with pytest.raises(SignoffError, match="Nobody keeps more than 60 promises"):
         signoff.propose(draft, by=rita, now=MONDAY)
-    draft.commitments.first().delete()
+    draft.commitments.last().delete()
     assert signoff.propose(draft, by=rita, now=MONDAY).status == Status.PROPOSED
 
 
@@ -212,18 +212,21 @@ def test_a_proposal_freezes_canonical_json_and_its_sha_256(proposed):
     read = json.loads(proposed.terms)
     again = json.dumps(read, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert proposed.terms == again
-    assert (read["schema"], read["version"]) == (1, 1)
-    assert [promise["code"] for promise in read["commitments"]] == ["volume", "first-response"]
+    assert (read["schema"], read["version"]) == (2, 1)
+    assert [promise["code"] for promise in read["commitments"]] == ["volume", "first-response", "completeness"]
     assert (proposed.proposed_at, proposed.proposed_by.name) == (MONDAY, "Rita")
 
 
 def test_nothing_that_is_edited_later_changes_what_was_proposed(proposed, office, marketing, rita, max_, sofia):
     before, read = row(proposed), terms.of(proposed)
-    proposed.commitments.update(target=1, title="Other")
-    make_commitment(proposed, "routing")
-    Criterion.objects.create(version=proposed, field="score", operator="at least", value="99")
+    with triggers_off():
+        proposed.commitments.update(target=1, title="Other")
+        make_commitment(proposed, "routing")
+        Criterion.objects.create(version=proposed, field="score", operator="at least", value="99")
+        Version.objects.filter(pk=proposed.pk).update(
+            monthly_cap=1, wanted_from=date(2025, 2, 2), ends_on=date(2025, 2, 3)
+        )
     Criterion.objects.create(agreement=proposed.agreement, field="country", value="AT")
-    Version.objects.filter(pk=proposed.pk).update(monthly_cap=1, wanted_from=date(2025, 2, 2), ends_on=date(2025, 2, 3))
     Agreement.objects.filter(pk=proposed.agreement_id).update(name="Other", time_zone="Asia/Tokyo")
     office.monday, office.name = "", "Closed on Mondays"
     office.save()
@@ -249,8 +252,8 @@ def test_a_draft_has_no_frozen_terms_and_reads_as_it_would_be_frozen(draft, rita
 # --- A new draft from a version -----------------------------------------------------------------------------------
 
 # Sorted out by hand: when a field is added, it must be decided here whether a new draft takes it over.
-TAKEN_OVER = {"note", "calendar_id", "score_threshold", "required_fields", "review_cadence", "entry_grace_days",
-              "sealing_grace_days", "dispute_days", "monthly_cap", "minimum_group"}  # fmt: skip
+TAKEN_OVER = {"note", "calendar_id", "score_threshold", "required_fields", "review_cadence", "review_weekday",
+              "entry_grace_days", "sealing_grace_days", "dispute_days", "monthly_cap", "minimum_group"}  # fmt: skip
 ITS_OWN = {"id", "number", "status", "based_on_id", "wanted_from", "ends_on", "terms", "terms_hash", "effective_from",
            "ends_at", "created_by_id", "created_at", "proposed_by_id", "proposed_at", "agreed_at"}  # fmt: skip
 
@@ -358,7 +361,7 @@ def test_what_a_new_draft_says_equals_what_was_proposed_but_for_number_and_dates
                 version=first, code=f"c{number}", calendar=calendars[number % 2], **promise
             )
             Criterion.objects.bulk_create(Criterion(commitment=made, **one) for one in scope)
-        first = signoff.propose(first, by=rita, now=MONDAY)
+        first = signoff.propose(complete(first), by=rita, now=MONDAY)
         copy = signoff.new_draft_from(first, by=rita, now=MONDAY)
         frozen, written = json.loads(first.terms), json.loads(terms.freeze(copy, now=MONDAY)[0])
         assert (written.pop("version"), frozen.pop("version")) == (copy.number, first.number)
@@ -513,7 +516,7 @@ def test_who_may_sign_for_which_side(held, team, fields, party, proposed, market
     other = Team.objects.create(name="Sales Nordics", party=Party.SALES)
     teams = {"marketing": marketing, "sales": sales, "other": other, None: None}
     user = somebody(*held, team=teams[team], **fields)
-    assert signoff.signing_party(user, proposed.agreement) == party
+    assert signers.signing_party(user, proposed.agreement) == party
     if party:
         assert sign(proposed, user).party == party
         return
@@ -736,7 +739,7 @@ def constraint_named(refusal: pytest.ExceptionInfo, name: str, model) -> bool:
     ],
 )
 def test_the_database_refuses_versions_that_cannot_be(name, fields, proposed):
-    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+    with triggers_off(), pytest.raises(IntegrityError) as refusal, transaction.atomic():
         Version.objects.filter(pk=proposed.pk).update(**fields)
     assert constraint_named(refusal, name, Version)
 
@@ -750,7 +753,7 @@ def test_the_database_refuses_versions_that_cannot_be(name, fields, proposed):
 )
 def test_the_database_refuses_two_versions_with_one_number_or_one_beginning(name, fields, version, rita):
     second = signoff.propose(next_draft(version, rita), by=rita, now=MONDAY)
-    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+    with triggers_off(), pytest.raises(IntegrityError) as refusal, transaction.atomic():
         Version.objects.filter(pk=second.pk).update(
             status="agreed", agreed_at=MONDAY, **{"effective_from": MONDAY, **fields}
         )

@@ -6,11 +6,12 @@ from datetime import date, datetime, timedelta
 from threading import Barrier
 
 import pytest
-from django.db import connection, transaction
+from django.contrib.auth.models import Group
+from django.db import IntegrityError, connection, transaction
 
-from agreements import signoff
+from agreements import chain, signoff, terms
 from agreements.calendars import Closure, add_closure
-from agreements.models import AgreementEvent, Signature, Status, Version
+from agreements.models import Agreement, AgreementEvent, Signature, Status, Version
 from leads import clocks, intake, timekeeping, tracking
 from leads.models import Assignment, Clock, Handoff, Lead
 from slaportal import roles
@@ -20,6 +21,7 @@ from tests.conftest import MONDAY, PASSWORD, agree, make_commitment, make_record
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 ROUNDS = 20
+MANY = 200
 FEW = 8
 HOUR = timedelta(hours=1)
 
@@ -68,7 +70,7 @@ def signing(version: Version, leader, **overrides) -> Callable[[], Signature]:
 
 
 def test_both_leaders_sign_in_the_same_instant_and_the_version_is_agreed_exactly_once(proposals, max_, sofia):
-    for round_ in range(ROUNDS):
+    for round_ in range(MANY):
         now = MONDAY + timedelta(minutes=round_)
         version = proposals(now)
         assert refused(at_once(*(signing(version, leader, now=now) for leader in (max_, sofia)))) == []
@@ -77,6 +79,39 @@ def test_both_leaders_sign_in_the_same_instant_and_the_version_is_agreed_exactly
         assert version.signatures.count() == 2
         assert AgreementEvent.objects.filter(version=version, what="agreed").count() == 1
     assert Version.objects.filter(status=Status.PROPOSED).count() == 0
+    assert Version.objects.filter(status=Status.AGREED).count() == MANY
+    assert chain.verify(Agreement.objects.get()) == []
+
+
+def test_whose_role_is_taken_away_in_the_same_instant_signs_before_it_or_not_at_all(proposals, max_):
+    for round_ in range(FEW):
+        version = proposals(MONDAY + timedelta(minutes=round_))
+        max_.groups.add(Group.objects.get(name=roles.MARKETING_LEADER))
+        results = at_once(signing(version, max_), max_.groups.clear)
+        assert version.signatures.count() + len(refused(results)) == 1
+        # A second later nobody without the role signs.
+        with pytest.raises(Refused, match="Only the leaders of this agreement"):
+            signing(proposals(), max_)()
+
+
+def test_an_edit_of_a_commitment_and_the_proposal_of_its_draft_never_cross(draft, rita):
+    """Raw, without the lock that the admin takes: either the edit is in the frozen terms, or it is refused."""
+    for number in range(ROUNDS):
+        version = signoff.new_draft_from(draft, by=rita, now=MONDAY)
+
+        def edit(version=version, number=number) -> object:
+            try:
+                return version.commitments.filter(kind="volume").update(target=100 + number)
+            except IntegrityError as refusal:
+                return refusal
+
+        results = at_once(edit, lambda version=version: signoff.propose(version, by=rita, now=MONDAY))
+        version.refresh_from_db()
+        target = terms.of(version).promises[0].target
+        edited = not isinstance(results[0], IntegrityError)
+        assert target == (100 + number if edited else 50)
+        assert version.commitments.get(kind="volume").target == target
+    assert chain.verify(Agreement.objects.get()) == []
 
 
 def test_a_double_click_is_one_signature(proposals, max_):

@@ -82,7 +82,7 @@ def test_the_page_says_in_words_who_kept_what(client, vera, history):
     assert "version 1, signed 3 Mar 2025, applied to history from 1 Jan 2025" in text
     assert "live · computed now" in text
     assert (
-        "Marketing kept 0 of 1 promise: volume reached 28 against 50. "
+        "Marketing kept 0 of 1 promise (1 not decided yet): volume reached 28 against 50. "
         "Sales kept 0 of 1 promise: first_response reached 88 % against 95 %." in text
     )
     assert "22 met + 3 missed + 1 open + 2 excluded = 28" in text

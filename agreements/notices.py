@@ -1,0 +1,166 @@
+"""What people are told of a version: please sign it, it was declined, it is agreed.
+
+A notice is written with its event. Its letter is worded when it is sent, from what then stands in the database; None
+when it no longer holds.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.urls import reverse
+
+from agreements import chain, differences, documents, signers, terms
+from agreements.models import Agreement, Status, Version
+from slaportal import outbox, roles
+from slaportal.models import Notice, User
+from slaportal.outbox import Attachment, Letter
+
+log = logging.getLogger(__name__)
+
+# More changes than these are read on the page.
+MOST_CHANGES = 8
+
+
+def ask_to_sign(version: Version, *, now: datetime) -> None:
+    """Ask everybody who may sign a proposed version, on both sides."""
+    _post("proposed", version, "please_sign", [user for user, _ in signers.signers(version.agreement)], now)
+
+
+def tell_declined(version: Version, *, now: datetime) -> None:
+    """Tell RevOps that a version was declined and why; a new draft waits."""
+    _post("declined", version, "declined", User.objects.filter(groups__name=roles.REVOPS, is_active=True), now)
+
+
+def tell_agreed(version: Version, *, now: datetime) -> None:
+    """Send the signed document to both signers, and to whoever proposed it."""
+    signed = [signature.signer for signature in version.signatures.select_related("signer")]
+    _post("agreed", version, "agreed", filter(None, [*signed, version.proposed_by]), now)
+
+
+def raise_alarms(*, now: datetime) -> int:
+    """Tell RevOps of every agreement that is not what was signed, once for each first row. Returns how many."""
+    found = 0
+    for agreement in Agreement.objects.order_by("pk"):
+        if misfits := chain.verify(agreement):
+            found += 1
+            log.error("agreement %s is not what was signed: %s", agreement.pk, misfits[0])
+            outbox.post(
+                f"alarm:{agreement.pk}:{terms.digest(str(misfits[0]))[:12]}",
+                recipients=User.objects.filter(groups__name=roles.REVOPS, is_active=True),
+                letter="agreements.notices.alarm",
+                about=agreement.pk,
+                now=now,
+            )
+    return found
+
+
+def _post(event: str, version: Version, letter: str, people: Iterable[User], now: datetime) -> None:
+    outbox.post(
+        f"{event}:{version.pk}", recipients=people, letter=f"agreements.notices.{letter}", about=version.pk, now=now
+    )
+
+
+# --- Letters ------------------------------------------------------------------------------------------------------
+
+
+def please_sign(notice: Notice) -> Letter | None:
+    """The request to read and sign, with what changes; only while this person's side has not signed."""
+    version = _version(notice)
+    party = signers.signing_party(notice.recipient, version.agreement)
+    if party is None or version.status != Status.PROPOSED or version.signatures.filter(party=party).exists():
+        return None
+    proposed = terms.of(version)
+    paragraphs = [
+        f"Version {version.number} of “{version.agreement}” waits for your signature for {party.label.lower()}. "
+        "It takes five minutes to read and two clicks and your password to sign."
+    ]
+    if version.note:
+        paragraphs.append(version.note)
+    before = version.agreement.versions.in_force(version.proposed_at).first()
+    if before:
+        changes = differences.changes(terms.of(before), proposed)
+        shown = [f"• {one.where}: {one.before or 'new'} → {one.after or 'gone'}" for one in changes[:MOST_CHANGES]]
+        more = [f"• and {len(changes) - MOST_CHANGES} more"] if len(changes) > MOST_CHANGES else []
+        paragraphs += [f"What changes against version {before.number}, in force:", *shown, *more]
+    return Letter(
+        subject=f"Please sign: {version}",
+        paragraphs=tuple(paragraphs),
+        link_label="Read and sign",
+        link=version.get_absolute_url(),
+    )
+
+
+def declined(notice: Notice) -> Letter | None:
+    """That a side declined, with the reason, and where the next draft waits."""
+    version = _version(notice)
+    event = version.events.filter(what="declined").select_related("actor").last()
+    if event is None:
+        return None
+    draft = Version.objects.filter(based_on=version, status=Status.DRAFT).order_by("number").last()
+    return Letter(
+        subject=f"Declined: {version}",
+        paragraphs=(
+            f"{event.actor} declined {event.detail}",
+            f"A new draft, version {draft.number}, waits with the same terms and this reason."
+            if draft
+            else "No draft waits any more.",
+        ),
+        link_label=f"Open version {draft.number}" if draft else "Open the agreement",
+        link=reverse("admin:agreements_version_change", args=[draft.pk])
+        if draft
+        else version.agreement.get_absolute_url(),
+    )
+
+
+def agreed(notice: Notice) -> Letter | None:
+    """The signed document, with the chain's head, which proves later that nothing was taken away."""
+    version = _version(notice)
+    event = version.events.filter(what="agreed").last()
+    if version.status != Status.AGREED or event is None:
+        return None
+    zone = ZoneInfo(terms.of(version).time_zone)
+    names = " and ".join(
+        f"{row.name} for {row.get_party_display().lower()}" for row in version.signatures.order_by("signed_at", "pk")
+    )
+    files: tuple[Attachment, ...] = ()
+    if documents.can_draw_pdf():
+        drawn = documents.pdf(version, now=notice.created_at)
+        files = (Attachment(documents.file_name(version), drawn, "application/pdf"),)
+    return Letter(
+        subject=f"Signed by both sides: {version}",
+        paragraphs=(
+            f"{names} have signed. Version {version.number} is in force from "
+            f"{version.effective_from.astimezone(zone):%-d %B %Y, %H:%M} ({zone.key}).",
+            "The signed document is attached." if files else "The document can be printed from its page.",
+            f"SHA-256 of the terms: {version.terms_hash}",
+            f"Head of the agreement’s history at event {event.number}: {event.mac}. Keep this letter: with it anybody "
+            "can prove later that the history has not been changed.",
+        ),
+        link_label="Open the agreement",
+        link=version.get_absolute_url(),
+        attachments=files,
+    )
+
+
+def alarm(notice: Notice) -> Letter | None:
+    """That an agreement is not what was signed, and the first row by which one can tell; while it is so."""
+    agreement = Agreement.objects.get(pk=notice.about)
+    misfits = chain.verify(agreement)
+    if not misfits:
+        return None
+    return Letter(
+        subject=f"Changed behind everybody’s back: {agreement}",
+        paragraphs=(
+            f"“{agreement}” is not what was signed. The first row that does not fit: {misfits[0]}.",
+            "Run manage.py verify_agreements --all, compare with the signed documents that both leaders received, and "
+            "restore what was agreed from a backup.",
+        ),
+        link_label="Open the agreement",
+        link=agreement.get_absolute_url(),
+    )
+
+
+def _version(notice: Notice) -> Version:
+    return Version.objects.select_related("agreement").get(pk=notice.about)
