@@ -16,12 +16,13 @@ from agreements.calendars import (
     WEEKDAYS,
     BusinessCalendar,
     SpecialDay,
+    WorkingHours,
     add_closure,
     public_holidays,
     snapshot,
     withdraw_closure,
 )
-from agreements.forms import CalendarForm, ClosureChoiceForm, ClosureForm, working_day
+from agreements.forms import CalendarForm, ClosureChoiceForm, ClosureForm, WorkingHoursForm, working_day
 from agreements.models import Commitment, Version
 from agreements.wording import hours
 from slaportal.admin import PortalAdmin
@@ -49,12 +50,23 @@ class SpecialDayInline(TabularInline):
     verbose_name_plural = "special days (frozen into versions proposed from then on)"
 
 
+class WorkingHoursInline(TabularInline):
+    """Who works these hours; the lint tells when owners are never there while a promise's calendar is open."""
+
+    model = WorkingHours
+    form = WorkingHoursForm
+    extra = 0
+    autocomplete_fields = ("person",)
+    verbose_name = "person"
+    verbose_name_plural = "who works these hours"
+
+
 @admin.register(BusinessCalendar)
 class BusinessCalendarAdmin(PortalAdmin):
     """When somebody is there to answer."""
 
     form = CalendarForm
-    inlines = (SpecialDayInline,)
+    inlines = (SpecialDayInline, WorkingHoursInline)
     list_display = ("name", "opens", "business_day", "holidays_of", "time_zone")
     search_fields = ("name",)
     fieldsets = (

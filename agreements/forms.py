@@ -9,20 +9,27 @@ from typing import Any
 import holidays
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.text import slugify
 from unfold.forms import BaseDialogForm, PaginationInlineFormSet
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminExpandableTextareaWidget,
+    UnfoldAdminFileFieldWidget,
     UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
+from agreements import exchange
 from agreements.business_time import BusinessTime
-from agreements.calendars import WEEKDAYS, BusinessCalendar, Closure, validate_windows
+from agreements.calendars import WEEKDAYS, BusinessCalendar, Closure, WorkingHours, validate_windows
 from agreements.catalogue import CATALOGUE, FIELDS, Measure, Operator
 from agreements.models import Agreement, Commitment, Criterion, Version
 from agreements.plain_text import parse_criteria, parse_monthly_targets, write_criteria, write_monthly_targets
+from agreements.standing import standings
+from agreements.terms_file import MOST_BYTES
 from slaportal.templatetags.display import duration
 
 
@@ -133,7 +140,14 @@ class VersionForm(CriteriaForm):
         model = Version
         fields = (
             *("wanted_from", "ends_on", "note", "calendar", "score_threshold", "required_fields", "review_cadence"),
-            *("entry_grace_days", "sealing_grace_days", "dispute_days", "monthly_cap", "minimum_group"),
+            *(
+                "review_weekday",
+                "entry_grace_days",
+                "sealing_grace_days",
+                "dispute_days",
+                "monthly_cap",
+                "minimum_group",
+            ),
         )
         field_classes = {"calendar": CalendarChoiceField}
         widgets = {"note": UnfoldAdminExpandableTextareaWidget}
@@ -271,8 +285,17 @@ class CalendarForm(forms.ModelForm):
         return cleaned
 
 
+class WorkingHoursForm(forms.ModelForm):
+    """Who works by a calendar."""
+
+    class Meta:
+        model = WorkingHours
+        fields = ("person",)
+        error_messages = {"person": {"unique": "Works by another calendar already; remove the person there first."}}
+
+
 class NewDraftForm(BaseDialogForm):
-    """What a new draft begins with: a copy of a version, or nothing but a calendar."""
+    """What a new draft begins with: a copy of a version, a template, or nothing but a calendar."""
 
     BLANK = "blank"
 
@@ -280,21 +303,69 @@ class NewDraftForm(BaseDialogForm):
     calendar = CalendarChoiceField(
         BusinessCalendar.objects.all(),
         required=False,
+        empty_label="none of these",
         widget=UnfoldAdminSelectWidget,
-        help_text="For blank terms. Commitments may name others.",
+        help_text="A template or blank terms count in it; a copy keeps its own. With none of these, a template gets "
+        "office hours where the agreement is.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        versions = Version.objects.filter(agreement_id=self.object_id).defer("terms").order_by("-number")
-        copies = [(row.pk, f"Version {row.number} ({row.get_status_display().lower()})") for row in versions]
-        self.fields["begin_with"].choices = [*copies, (self.BLANK, "Blank terms")]
+        now = timezone.now()
+        agreement = Agreement.objects.with_in_force(now).get(pk=self.object_id)
+        found = standings(agreement.versions.defer("terms"), in_force_id=agreement.in_force_id, now=now)
+        copies = [(one.version.pk, f"Version {one.version.number} ({one.word})") for one in found]
+        templates = [(template.slug, template.name) for template in exchange.TEMPLATES]
+        groups = [("Terms of this agreement", copies)] if copies else []
+        begin_with = self.fields["begin_with"]
+        begin_with.choices = [*groups, ("Templates", templates), (self.BLANK, "Blank terms")]
+        begin_with.initial = agreement.in_force_id
+        begin_with.help_text = format_html(
+            '<span class="sla-templates">{}</span>',
+            format_html_join("", "<span><b>{}</b> {}</span>", ((one.name, one.about) for one in exchange.TEMPLATES)),
+        )
         self.fields["calendar"].initial = BusinessCalendar.objects.first()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         if cleaned.get("begin_with") == self.BLANK and not cleaned.get("calendar"):
             self.add_error("calendar", "Choose the calendar in which the terms count; add one first if there is none.")
+        return cleaned
+
+
+class ImportForm(forms.Form):
+    """Terms as JSON, from a file or pasted."""
+
+    file = forms.FileField(
+        required=False,
+        widget=UnfoldAdminFileFieldWidget({"accept": ".json,application/json"}),
+        help_text="As “Export terms” writes it.",
+        error_messages={"empty": "The file is empty."},
+    )
+    pasted = forms.CharField(
+        required=False,
+        label="Or paste it",
+        strip=False,
+        widget=UnfoldAdminTextareaWidget({"rows": 6, "spellcheck": "false"}),
+    )
+
+    @property
+    def text(self) -> str:
+        return self.cleaned_data["text"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if self.errors:
+            return cleaned
+        file, pasted = cleaned.get("file"), cleaned.get("pasted") or ""
+        if bool(file) == bool(pasted.strip()):
+            raise ValidationError("Choose a file or paste its text: one of the two.")
+        if file and file.size > MOST_BYTES:
+            raise ValidationError({"file": f"{file.name} is too large for terms: {file.size:,} bytes."})
+        try:
+            cleaned["text"] = file.read().decode("utf-8-sig") if file else pasted
+        except UnicodeDecodeError:
+            raise ValidationError({"file": f"{file.name} is no text in UTF-8. Export the terms again."}) from None
         return cleaned
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from agreements import reviews, terms
 from agreements.models import Status, Version
 
 
@@ -38,3 +40,18 @@ def standings(versions: Iterable[Version], *, in_force_id: int | None, now: date
             word = "superseded" if successor and successor.effective_from <= now else "ended"
         found.append(Standing(version, word, version.effective_from, until))
     return found
+
+
+def next_review(version: Version, *, now: datetime) -> date | None:
+    """The day on which both sides look at the scorecard next, today included; None where no cadence is agreed."""
+    agreed = terms.of(version, now=now)
+    yesterday = now.astimezone(ZoneInfo(agreed.time_zone)).date() - timedelta(days=1)
+    return reviews.next_review(agreed.review_cadence, agreed.review_weekday, after=yesterday)
+
+
+def in_force_between(found: Iterable[Standing], start: datetime, end: datetime) -> list[Standing]:
+    """Those that were in force at some moment of `[start, end)`, newest first."""
+    begun = [one for one in found if one.since is not None and one.since < end]
+    # One that a later version overtook before it began was never in force.
+    begun = [one for one in begun if one.until is None or one.until > max(start, one.since)]
+    return sorted(begun, key=lambda one: one.since, reverse=True)

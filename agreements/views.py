@@ -1,34 +1,42 @@
 """Pages of agreements: the list, one agreement with its versions, and the one page that is read and signed."""
 
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from io import BytesIO
+
 from django import forms
 from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.db.models import Prefetch, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from agreements import signoff, terms, wording
-from agreements.models import Agreement, Status, Version
-from agreements.standing import standings
+from agreements import chain, differences, documents, marks, signers, signoff, terms, wording
+from agreements.calendars import closures_by_calendar
+from agreements.models import YEARS, Agreement, Status, Version, local_midnight
+from agreements.standing import Standing, in_force_between, next_review, standings
 from slaportal.models import Party, User
 from slaportal.refusal import Refused
+
+# What is not in force yet is read beside what is.
+BESIDE_IN_FORCE = ("draft", "proposed", "planned")
 
 
 class SignForm(forms.Form):
     """What a signature takes besides the login. The verb decides whether it is good."""
 
     name = forms.CharField(max_length=120, label="Name", widget=forms.TextInput({"autocomplete": "name"}))
-    title = forms.CharField(
-        max_length=120, required=False, widget=forms.TextInput({"autocomplete": "organization-title"})
-    )
+    title = forms.CharField(max_length=120, widget=forms.TextInput({"autocomplete": "organization-title"}))
     password = forms.CharField(
         strip=False,
         label="Your password, once more",
         widget=forms.PasswordInput({"autocomplete": "current-password"}),
     )
-    terms_hash = forms.CharField(required=False)  # the page writes the current one, never what was refused
+    # The page writes the current ones, never what was refused; `shown` is there to say what differs if it does.
+    terms_hash = forms.CharField(required=False)
+    shown = forms.CharField(required=False, strip=False)
 
 
 class DeclineForm(forms.Form):
@@ -55,7 +63,7 @@ def agreement_list(request: HttpRequest) -> HttpResponse:
     rows = []
     for agreement in agreements:
         versions = standings(agreement.versions.all(), in_force_id=agreement.in_force_id, now=now)
-        party = signoff.side_of(request.user, held, agreement)
+        party = signers.side_of(request.user, held, agreement)
         rows.append(
             {
                 "agreement": agreement,
@@ -68,26 +76,104 @@ def agreement_list(request: HttpRequest) -> HttpResponse:
     return render(request, "agreements/agreement_list.html", {"rows": rows, "waiting": waiting})
 
 
+class DayForm(forms.Form):
+    """Which day is asked about."""
+
+    on = forms.DateField(
+        label="What bound the teams on",
+        widget=forms.DateInput({"type": "date"}),
+        error_messages={"invalid": "Write a day such as 2025-03-01."},
+    )
+
+    def clean_on(self) -> date:
+        day = self.cleaned_data["on"]
+        if day.year not in YEARS:
+            raise forms.ValidationError(f"Choose a day of the years {YEARS[0]} to {YEARS[-1]}.")
+        return day
+
+
 def agreement(request: HttpRequest, pk: int) -> HttpResponse:
-    """One agreement: its versions by date, and everything that happened to it."""
+    """One agreement: its versions by date, everything that happened to it, and what bound the teams on a day."""
     now = timezone.now()
     visible = Agreement.objects.visible_to(request.user).with_in_force(now)
     agreement = get_object_or_404(visible.select_related("marketing_team", "sales_team"), pk=pk)
     versions = list(agreement.versions.visible_to(request.user).prefetch_related("signatures"))
+    form = DayForm(request.GET if "on" in request.GET else None)
+    day = form.cleaned_data["on"] if form.is_valid() else None
+    found = standings(versions, in_force_id=agreement.in_force_id, now=now)
+    in_force = next((one.version for one in found if one.word == "in force"), None)
     # What happened to a draft stays with those who may see drafts.
     events = agreement.events.filter(Q(version=None) | Q(version__in=versions)).select_related("version", "actor")
-    party = signoff.signing_party(request.user, agreement)
+    party = signers.signing_party(request.user, agreement)
     return render(
         request,
         "agreements/agreement.html",
         {
             "agreement": agreement,
             "scope": agreement.scope.all(),
-            "standings": standings(versions, in_force_id=agreement.in_force_id, now=now),
+            "standings": found,
             "waiting": [version for version in versions if _waits_for(party, version)],
-            "events": events.order_by("-at", "-id"),
+            "events": events.order_by("-number"),
+            "misfits": chain.verify(agreement),
+            "next_review": in_force and next_review(in_force, now=now),
+            "day_form": form,
+            "day": day,
+            "bound": _bound(found, day, agreement) if day else (),
         },
+        status=400 if form.is_bound and not day else 200,
     )
+
+
+def _bound(found: Iterable[Standing], day: date, agreement: Agreement) -> list[dict[str, object]]:
+    """What was in force during a local day, in the order of its hours, with when somebody was there."""
+    start, end = (local_midnight(day + timedelta(days=n), agreement.zone) for n in (0, 1))
+    closures, bound = closures_by_calendar(), []
+    for one in reversed(in_force_between(found, start, end)):
+        agreed = terms.of(one.version)
+        times = agreed.business_times(closures)
+        bound.append(
+            {
+                "standing": one,
+                "begins_that_day": one.since > start,
+                "ends_that_day": one.until is not None and one.until < end,
+                "terms": agreed,
+                "marked": marks.marked(None, wording.document(agreed)),
+                "hours": [(name, times[name].windows(start, end)) for name in sorted(agreed.calendars)],
+            }
+        )
+    return bound
+
+
+def compare(request: HttpRequest, pk: int) -> HttpResponse:
+    """Any two versions side by side: the later one with its changes marked, and every change before and after."""
+    agreement = get_object_or_404(Agreement.objects.visible_to(request.user), pk=pk)
+    versions = {str(version.number): version for version in agreement.versions.visible_to(request.user)}
+    numbers = list(versions)
+    after = request.GET.get("after") or next(iter(numbers), "")
+    earlier = [number for number in numbers if after.isdecimal() and int(number) < int(after)]
+    in_force = agreement.versions.in_force(timezone.now()).first()
+    usual = str(in_force.number) if in_force and str(in_force.number) != after else next(iter(earlier), "")
+    before = request.GET.get("before") or usual or next((number for number in numbers if number != after), "")
+    sides = [("before", "Before", before), ("after", "After", after)]
+    context = {"agreement": agreement, "versions": versions.values(), "sides": sides}
+    unknown = [number for number in (before, after) if number not in versions]
+    if unknown:
+        context["refused"] = (
+            f"There is no version {unknown[0]} of this agreement that you may see."
+            if unknown[0]
+            else "There are no two versions to compare yet."
+        )
+        return render(request, "agreements/compare.html", context, status=404 if unknown[0] else 200)
+    now = timezone.now()
+    old, new = (terms.of(versions[number], now=now) for number in (before, after))
+    context |= {
+        "version": versions[after],
+        "before_version": versions[before],
+        "terms": new,
+        "marked": marks.marked(wording.document(old), wording.document(new)),
+        "changes": differences.changes(old, new),
+    }
+    return render(request, "agreements/compare.html", context)
 
 
 def version(request: HttpRequest, pk: int, number: int) -> HttpResponse:
@@ -108,13 +194,18 @@ def sign(request: HttpRequest, pk: int, number: int) -> HttpResponse:
             None, "That is not your password, or too many tries have failed; then wait a quarter of an hour."
         )
         return _version_page(request, version, sign_form=form, status=422)
+    shown = form.cleaned_data.pop("shown")
     try:
         signature = signoff.sign(version, signer=request.user, now=timezone.now(), **form.cleaned_data)
+    except signoff.TermsChanged as refusal:
+        form.add_error(None, str(refusal))
+        version.refresh_from_db()
+        difference = _difference(shown, form.cleaned_data["terms_hash"], version)
+        return _version_page(request, version, sign_form=form, status=409, difference=difference)
     except Refused as refusal:
         form.add_error(None, str(refusal))
-        changed = isinstance(refusal, signoff.TermsChanged)
         version.refresh_from_db()
-        return _version_page(request, version, sign_form=form, status=409 if changed else 422)
+        return _version_page(request, version, sign_form=form, status=422)
     version.refresh_from_db()
     both = "Both sides have signed." if version.status == Status.AGREED else "The other side has not signed yet."
     messages.success(request, f"You have signed for {signature.get_party_display().lower()}. {both}")
@@ -134,7 +225,9 @@ def decline(request: HttpRequest, pk: int, number: int) -> HttpResponse:
         form.add_error(None, str(refusal))
         version.refresh_from_db()
         return _version_page(request, version, decline_form=form, status=422)
-    messages.success(request, f"You have declined version {version.number}.")
+    messages.success(
+        request, f"You have declined version {version.number}. RevOps has a new draft with your reason on it."
+    )
     return redirect(version)
 
 
@@ -144,6 +237,7 @@ def _version_page(
     *,
     sign_form: SignForm | None = None,
     decline_form: DeclineForm | None = None,
+    difference: Mapping[str, object] | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """The page of a version, with the forms as they were refused, if they were."""
@@ -155,7 +249,7 @@ def _version_page(
         for one in standings(siblings, in_force_id=in_force and in_force.pk, now=now)
         if one.version.pk == version.pk
     )
-    party = signoff.signing_party(request.user, version.agreement)
+    party = signers.signing_party(request.user, version.agreement)
     agreed = terms.of(version, now=now)
     signatures = {signature.party: signature for signature in version.signatures.select_related("signer")}
     context = {
@@ -163,10 +257,11 @@ def _version_page(
         "agreement": version.agreement,
         "standing": standing,
         "terms": agreed,
-        "document": wording.document(agreed),
-        "sides": [(side, signatures.get(side)) for side in signoff.SIGNING_PARTIES],
+        **_compared(agreed, in_force if standing.word in BESIDE_IN_FORCE else None),
+        "sides": [(side, signatures.get(side)) for side in signers.SIGNING_PARTIES],
         "ending": version.events.filter(what__in=["declined", "withdrawn"]).select_related("actor").first(),
         "refused": form.non_field_errors() if (form := sign_form or decline_form) else (),
+        "difference": difference,
     }
     if _waits_for(party, version):
         start = {"name": request.user.name, "title": request.user.title}
@@ -177,6 +272,33 @@ def _version_page(
             "decline_form": decline_form or DeclineForm(),
         }
     return render(request, "agreements/version.html", context, status=status)
+
+
+def _compared(agreed: terms.Terms, before: Version | None) -> dict[str, object]:
+    """The document with its changes marked, and the changes, since the version before; none are without one."""
+    document = wording.document(agreed)
+    if before is None:
+        return {"marked": marks.marked(None, document)}
+    earlier = terms.of(before)
+    return {
+        "marked": marks.marked(wording.document(earlier), document),
+        "changes": differences.changes(earlier, agreed),
+        "before_version": before,
+    }
+
+
+def _difference(shown: str, shown_hash: str, version: Version) -> dict[str, object]:
+    """Between the terms that somebody was shown and those that are frozen, as far as one can tell."""
+    if terms.digest(shown) != shown_hash:
+        # Not what our page sends; perhaps another version's page was left open.
+        same = version.agreement.versions.filter(terms_hash=shown_hash).first()
+        shown = same.terms if same else ""
+    found = {"shown_hash": shown_hash, "frozen_hash": terms.digest(version.terms)}
+    try:
+        changes = differences.changes(terms.read(shown), terms.of(version))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return found  # there is nothing to compare, or it cannot be read
+    return {**found, "changes": changes}
 
 
 def _visible_version(user: User, pk: int, number: int) -> Version:
@@ -190,3 +312,19 @@ def _waits_for(party: Party | None, version: Version) -> bool:
     if party is None or version.status != Status.PROPOSED:
         return False
     return party not in {signature.party for signature in version.signatures.all()}
+
+
+def document(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """The version as a document: to read, to print, to file."""
+    version = _visible_version(request.user, pk, number)
+    return render(request, documents.TEMPLATE, documents.context(version, now=timezone.now()))
+
+
+def pdf(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """The same document as a PDF; where none can be drawn, the page, which every browser prints."""
+    version = _visible_version(request.user, pk, number)
+    if not documents.can_draw_pdf():
+        messages.warning(request, "This machine cannot draw PDFs. Print this page, or save it as a PDF when printing.")
+        return redirect("document", pk, number)
+    content = BytesIO(documents.pdf(version, now=timezone.now()))
+    return FileResponse(content, as_attachment=True, filename=documents.file_name(version))

@@ -10,7 +10,7 @@ from agreements import signoff, terms
 from agreements.calendars import BusinessCalendar, add_closure
 from agreements.forms import free_code
 from agreements.models import Agreement, Closure, Commitment, Status, Version
-from tests.conftest import MONDAY, agree, make_calendar, make_commitment
+from tests.conftest import MONDAY, agree, complete, make_calendar, make_commitment
 
 CALENDARS = "admin:agreements_businesscalendar"
 AGREEMENTS = "admin:agreements_agreement"
@@ -45,9 +45,9 @@ def with_rows(fields: dict[str, str], prefix: str, *rows: dict[str, object]) -> 
     return {**fields, **typed, f"{prefix}-TOTAL_FORMS": first + len(rows)}
 
 
-def act(client, name: str, pk: int, **fields):
+def act(client, name: str, pk: int, *, follow: bool = False, **fields):
     """Confirm the dialog of a step."""
-    return client.post(reverse(name, args=[pk]), {"_form_submitted": "True", **fields})
+    return client.post(reverse(name, args=[pk]), {"_form_submitted": "True", **fields}, follow=follow)
 
 
 def told(response) -> str:
@@ -241,6 +241,7 @@ def test_a_draft_is_written_on_one_page_and_proposed(desk, blank, rita):
         row(blank, "attempts", limit=5, unit="business days", attempts=5, target=90, consequence="Back to the queue."),
         row(blank, "first_response", limit=2, unit="hours", target=80),
         row(blank, "reasons_documented", target=100, start="routed", attempts=3),
+        row(blank, "definition_fit", target=90),
         wanted_from="2025-01-01",
         score_threshold=60,
         covers="company size is at least 50\nseniority is one of VP; C-suite",
@@ -250,6 +251,10 @@ def test_a_draft_is_written_on_one_page_and_proposed(desk, blank, rita):
     assert response.status_code == 302, row_errors(response)
     assert response["Location"] == reverse(f"{AGREEMENTS}_change", args=[blank.agreement_id])
 
+    # What is missing keeps it from being proposed, and is said.
+    missing = act(desk, f"{VERSIONS}_propose", blank.pk, follow=True)
+    assert "“Attempts” has no baseline" in told(missing) and "has no consequence" in told(missing)
+    complete(blank)
     act(desk, f"{VERSIONS}_propose", blank.pk)
     blank.refresh_from_db()
     assert (blank.status, blank.proposed_by) == (Status.PROPOSED, rita)
@@ -257,7 +262,7 @@ def test_a_draft_is_written_on_one_page_and_proposed(desk, blank, rita):
     assert frozen.score_threshold == 60 and frozen.monthly_cap == 80
     assert [str(test) for test in frozen.criteria] == ["company size is at least 50", "seniority is one of VP, C-suite"]
     assert frozen.required_fields == ("email", "phone")
-    volume, response_, attempts, second, reasons = frozen.promises
+    volume, response_, attempts, second, reasons, _ = frozen.promises
     assert (volume.code, volume.target, volume.monthly_targets) == ("50-mqls-a-month", 50, {"2025-12": 30})
     assert [str(test) for test in response_.scope] == ["score is at least 80", "source is Demo request"]
     assert (response_.code, second.code) == ("first-response", "first-response-2")
@@ -280,7 +285,7 @@ def test_an_edit_reaches_the_commitment_and_its_criteria(desk, draft):
     first = draft.commitments.first()
     assert (first.target, [str(row) for row in first.scope.all()]) == (60, ["source is Webinar"])
     save(desk, draft, **{"commitments-1-DELETE": "on"})
-    assert [row.code for row in draft.commitments.all()] == [first.code]
+    assert [row.code for row in draft.commitments.all()] == [first.code, "completeness"]
 
 
 def test_new_commitments_come_last_and_blank_rows_say_nothing(desk, blank):
@@ -341,7 +346,7 @@ def test_dates_that_contradict_each_other_are_refused_at_the_field(desk, blank):
 def test_a_step_that_is_refused_says_why_and_changes_nothing(desk, blank):
     url = reverse(f"{VERSIONS}_propose", args=[blank.pk])
     response = desk.post(url, {"_form_submitted": "True"}, follow=True)
-    assert told(response) == "A version without a commitment promises nothing. Add at least one."
+    assert told(response).startswith("These terms are incomplete. Nothing says what a qualified lead is.")
     blank.refresh_from_db()
     assert blank.status == Status.DRAFT
 
@@ -447,7 +452,7 @@ def fill(marketing, sales, office, rita, numbers):
         agreement = Agreement.objects.create(name=f"No. {number}", marketing_team=marketing, sales_team=sales)
         version = signoff.new_draft(agreement, by=rita, now=MONDAY, calendar=office)
         make_commitment(version, "volume")
-        signoff.propose(version, by=rita, now=MONDAY)
+        signoff.propose(complete(version), by=rita, now=MONDAY)
         signoff.new_draft_from(version, by=rita, now=MONDAY)
         make_calendar(name=f"Calendar {number}")
 
@@ -472,5 +477,5 @@ def test_a_draft_asks_as_often_for_thirty_commitments_as_for_three(desk, blank, 
             number = blank.commitments.count()
             made = make_commitment(blank, "completeness", code=f"c-{number}", position=number)
             made.scope.create(field="source", operator="is", value="Webinar")
-        with django_assert_max_num_queries(24):
+        with django_assert_max_num_queries(52):
             assert desk.get(url).status_code == 200
