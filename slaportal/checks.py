@@ -81,6 +81,15 @@ def deployment(**kwargs: object) -> list[CheckMessage]:
                 id="slaportal.W001",
             )
         )
+    if next(iter(settings.AGREEMENT_KEYS)) == "local" and "sqlite3" not in settings.DATABASES["default"]["ENGINE"]:
+        found.append(
+            Warning(
+                "What is signed is sealed with a key that only this machine has (var/agreement_key).",
+                hint="Set AGREEMENT_KEYS=2026=long-random-text on every machine. Where something was sealed here already, "
+                "copy var/agreement_key to the others: it then goes on verifying.",
+                id="slaportal.W004",
+            )
+        )
     # Only told, not warned of: a portal that nobody gets mail from does everything else.
     if not settings.DEBUG and not settings.EMAIL_SCHEME:
         found.append(

@@ -37,7 +37,10 @@ def local_key(name: str) -> str:
 
 SECRET_KEY = env.str("SECRET_KEY", default="") or local_key("secret_key")
 # Keys by their ids that seal the events of agreements (`agreements.chain`); the first seals, the others still verify.
-AGREEMENT_KEYS = env.dict("AGREEMENT_KEYS", default={}) or {"local": local_key("agreement_key")}
+AGREEMENT_KEYS = env.dict("AGREEMENT_KEYS", default={})
+if not AGREEMENT_KEYS or (VAR_DIR / "agreement_key").exists():
+    # What was sealed before anybody set a key goes on verifying.
+    AGREEMENT_KEYS["local"] = local_key("agreement_key")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 

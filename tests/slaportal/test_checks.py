@@ -8,7 +8,7 @@ from slaportal.checks import BROKERS
 SQLITE = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "x"}}
 POSTGRESQL = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "x"}}
 MAIL = {"EMAIL_SCHEME": "smtp", "PORTAL_URL": "https://sla.example.com"}
-GOOD = {"DATABASES": SQLITE, "CELERY_BROKER_URL": "filesystem://", **MAIL}
+GOOD = {"DATABASES": SQLITE, "CELERY_BROKER_URL": "filesystem://", "AGREEMENT_KEYS": {"2026": "x"}, **MAIL}
 
 
 def found(settings, *, deploy: bool = False, **changed: object) -> list[str]:
@@ -76,3 +76,14 @@ def test_every_misconfiguration_is_named_at_once(settings):
     assert [name for name in found(settings, **broken) if "E" in name] == [
         "slaportal.E001", "slaportal.E002", "slaportal.E003"
     ]  # fmt: skip
+
+
+def test_a_key_that_only_one_machine_has_is_warned_of_where_several_share_a_database(settings):
+    local = {"local": "made here"}
+    assert found(settings, deploy=True, DATABASES=POSTGRESQL, CELERY_BROKER_URL="redis://x", AGREEMENT_KEYS=local) == [
+        "slaportal.W004"
+    ]
+    assert found(settings, deploy=True, AGREEMENT_KEYS=local) == []
+    both = {"2026": "x", **local}  # the first one seals; what was sealed here before goes on verifying
+    assert found(settings, deploy=True, DATABASES=POSTGRESQL, CELERY_BROKER_URL="redis://x", AGREEMENT_KEYS=both) == []
+    assert found(settings, deploy=True, DATABASES=POSTGRESQL, CELERY_BROKER_URL="redis://x") == []
