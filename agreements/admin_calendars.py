@@ -108,6 +108,7 @@ class BusinessCalendarAdmin(PortalAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: BusinessCalendar | None = None) -> bool:
         used = obj is not None and (
             obj.closures.exists()
+            or obj.people.exists()
             or Version.objects.filter(calendar=obj).exists()
             or Commitment.objects.filter(calendar=obj).exists()
         )

@@ -44,7 +44,7 @@ def agreement_url(agreement_id: int) -> str:
 
 def with_versions(agreements: QuerySet[Agreement]) -> QuerySet[Agreement]:
     """Agreements with what a time line shows; the frozen text of their versions stays in the database."""
-    versions = Version.objects.defer("terms").select_related("created_by", "based_on")
+    versions = Version.objects.defer("terms").select_related("created_by", "proposed_by", "based_on")
     versions = versions.prefetch_related(
         "signatures", Prefetch("events", AgreementEvent.objects.select_related("actor"))
     )

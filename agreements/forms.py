@@ -9,6 +9,7 @@ from typing import Any
 import holidays
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.models import ModelChoiceIteratorValue
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.text import slugify
@@ -80,7 +81,16 @@ def working_day(calendar: BusinessCalendar) -> timedelta:
     return BusinessTime(calendar.time_zone, calendar.weekly_hours).working_day
 
 
-class CalendarChoiceField(forms.ModelChoiceField):
+class ListedChoiceField(forms.ModelChoiceField):
+    """A choice of rows that asks the database for none that stands in its list of choices."""
+
+    def to_python(self, value: Any) -> Any:
+        listed = self.choices if isinstance(self.choices, list) else ()
+        found = (choice.instance for choice, _ in listed if choice and str(choice) == str(value))
+        return next(found, None) or super().to_python(value)
+
+
+class CalendarChoiceField(ListedChoiceField):
     """A choice of calendar that says what a business day is on each."""
 
     def label_from_instance(self, calendar: BusinessCalendar) -> str:
@@ -229,9 +239,22 @@ class CommitmentForm(CriteriaForm):
             cleaned["monthly_targets"] = {}
         return cleaned
 
+    def _post_clean(self) -> None:
+        """A row that nobody touched stands as it was found, and is not held against the database once more."""
+        if self.has_changed():
+            super()._post_clean()
+
 
 class CommitmentFormSet(PaginationInlineFormSet):
     """The promises of a draft: new ones come last, and a blank code is made from the title."""
+
+    def add_fields(self, form: CommitmentForm, index: int | None) -> None:
+        """Besides the usual ones; the hidden id is that of a row which was read with all others."""
+        super().add_fields(form, index)
+        row = form.fields["id"]
+        form.fields["id"] = ListedChoiceField(row.queryset, initial=row.initial, required=False, widget=row.widget)
+        if form.instance.pk:
+            form.fields["id"].choices = [(ModelChoiceIteratorValue(form.instance.pk, form.instance), "")]
 
     def clean(self) -> None:
         kept = [form for form in self.forms if form.has_changed() and not self._should_delete_form(form)]

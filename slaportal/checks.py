@@ -85,8 +85,8 @@ def deployment(**kwargs: object) -> list[CheckMessage]:
         found.append(
             Warning(
                 "What is signed is sealed with a key that only this machine has (var/agreement_key).",
-                hint="Set AGREEMENT_KEYS=2026=long-random-text on every machine. Where something was sealed here already, "
-                "copy var/agreement_key to the others: it then goes on verifying.",
+                hint="Set AGREEMENT_KEYS=2026=long-random-text on every machine. Where something was sealed here "
+                "already, copy var/agreement_key to the others: it then goes on verifying.",
                 id="slaportal.W004",
             )
         )
