@@ -28,8 +28,8 @@ setup-dev: .venv/.installed-dev
 test: setup-dev  ## The suite on SQLite
 	$(BIN)/pytest -n auto
 
-test-services: setup-dev  ## The suite on PostgreSQL and Redis, with real worker processes
-	DATABASE_URL=$(TEST_DATABASE_URL) CELERY_BROKER_URL=$(TEST_BROKER_URL) $(BIN)/pytest -n auto
+test-services: setup-dev  ## All that touches a database, on PostgreSQL and Redis, with real worker processes
+	DATABASE_URL=$(TEST_DATABASE_URL) CELERY_BROKER_URL=$(TEST_BROKER_URL) $(BIN)/pytest -n auto --database-only
 
 lint: setup-dev
 	$(BIN)/ruff check .

@@ -45,7 +45,21 @@ def missing_for(item: pytest.Item) -> str:
     return ""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def asks_the_database(item: pytest.Item) -> bool:
+    """Whether it makes a difference to the test on which database it runs."""
+    fixtures = {"db", "transactional_db", "live_server"}
+    return bool(item.get_closest_marker("django_db") or fixtures & set(item.fixturenames))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database-only", action="store_true", help="leave out what says the same on every database")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("database_only"):
+        alike = [item for item in items if not asks_the_database(item)]
+        config.hook.pytest_deselected(items=alike)
+        items[:] = [item for item in items if asks_the_database(item)]
     for item in items:
         if reason := missing_for(item):
             item.add_marker(pytest.mark.skip(reason=reason))
