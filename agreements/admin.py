@@ -13,12 +13,11 @@ from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from agreements import admin_calendars, exchange, signoff  # noqa: F401 (the calendars register themselves)
+from agreements import admin_calendars, chain, exchange, signoff  # noqa: F401 (the calendars register themselves)
 from agreements.admin_versions import (
     agreement_url,
     dates,
     drafted,
-    misfits_of,
     shown,
     standings_of,
     version_url,
@@ -89,14 +88,19 @@ class AgreementAdmin(PortalAdmin):
         if agreement := context.get("original"):
             timeline = standings_of(agreement)
             in_force = next((one.version for one in timeline if one.word == "in force"), None)
+            misfits = chain.verify(agreement)
             context |= {
                 "timeline": [shown(standing) for standing in timeline],
                 "may_draft": self.has_draft_permission(request),
                 "may_change": request.user.has_perm("agreements.change_version"),
-                "next_review": in_force and next_review(in_force, now=timezone.now()),
-                "misfits": misfits_of(agreement),
+                "next_review": in_force and not misfits and next_review(in_force, now=timezone.now()),
+                "misfits": misfits,
             }
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Agreement, form: AgreementForm, change: bool) -> None:
+        """Write what the form has and nothing else: a verb may have sealed an event since the page was read."""
+        obj.save(update_fields=AgreementForm.Meta.fields if change else None)
 
     def response_post_save_add(self, request: HttpRequest, obj: Agreement) -> HttpResponse:
         """A new agreement promises nothing yet, so its page comes next, with the offer to draft version 1."""

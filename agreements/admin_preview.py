@@ -34,15 +34,24 @@ def preview(version: Version, codes: Sequence[str], *, now: datetime) -> dict[st
     `codes` are those of the commitments in the order of the form's rows, blank where a row is to be deleted.
     """
     in_force = Version.objects.in_force(now).filter(agreement=version.agreement_id).first()
+    before = in_force and readable(in_force, now=now)
     agreed = terms.of(version, now=now)
     remarks = [Remark(one, _beside(one, codes)) for one in lint.of(version, now=now, agreed=agreed)]
     return {
-        "marked": marks.marked(in_force and wording.document(terms.of(in_force)), wording.document(agreed)),
+        "marked": marks.marked(before and wording.document(before), wording.document(agreed)),
         "terms": agreed,
-        "before_version": in_force,
+        "before_version": before and in_force,
         "blocking": [remark for remark in remarks if remark.lint.blocks],
         "warning": [remark for remark in remarks if not remark.lint.blocks],
     }
+
+
+def readable(version: Version, *, now: datetime) -> terms.Terms | None:
+    """A version's terms, or None where somebody spoiled what was frozen; the page then raises the alarm."""
+    try:
+        return terms.of(version, now=now)
+    except terms.Unreadable:
+        return None
 
 
 def _beside(one: Lint, codes: Sequence[str]) -> str:

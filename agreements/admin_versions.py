@@ -21,8 +21,8 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 
-from agreements import chain, exchange, marks, signers, signoff, terms, wording
-from agreements.admin_preview import preview, problems
+from agreements import chain, exchange, marks, signers, signoff, wording
+from agreements.admin_preview import preview, problems, readable
 from agreements.forms import CommitmentForm, CommitmentFormSet, ReasonForm, VersionForm
 from agreements.models import Agreement, AgreementEvent, Commitment, Status, Version
 from agreements.standing import Standing, standings
@@ -101,11 +101,6 @@ def ending(version: Version) -> AgreementEvent | None:
 def drafted(version: Version) -> str:
     """What is said when a draft was made."""
     return f"Version {version.number} is a draft: only RevOps sees it until it is proposed."
-
-
-def misfits_of(agreement: Agreement) -> list[chain.Misfit]:
-    """What does not fit what was signed; read anew, because `with_versions` left the frozen text in the database."""
-    return chain.verify(Agreement.objects.get(pk=agreement.pk))
 
 
 class CommitmentInline(StackedInline):
@@ -250,7 +245,7 @@ class VersionAdmin(PortalAdmin):
     def render_change_form(self, request: HttpRequest, context: dict, *args: Any, **kwargs: Any) -> HttpResponse:
         version, now = context["original"], timezone.now()
         context |= shown(self._standing(version))
-        context["misfits"] = misfits_of(version.agreement)
+        context["misfits"] = chain.verify(version.agreement)
         if self.has_change_permission(request, version):
             before = next((one for one in version.agreement.versions.all() if one.pk == version.based_on_id), None)
             context["declined"] = before and before.status == Status.DECLINED and ending(before)
@@ -259,10 +254,10 @@ class VersionAdmin(PortalAdmin):
             codes = [row.instance.code for formset in context["inline_admin_formsets"] for row in formset.formset]
             context |= {"editing": True, **preview(version, codes, now=now)}
         else:
-            agreed = terms.of(version, now=now)
+            agreed = readable(version, now=now)
             context |= {
                 "terms": agreed,
-                "marked": marks.marked(None, wording.document(agreed)),
+                "marked": agreed and marks.marked(None, wording.document(agreed)),
                 "sides": [
                     (party, next((row for row in version.signatures.all() if row.party == party), None))
                     for party in signers.SIGNING_PARTIES

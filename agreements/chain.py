@@ -17,6 +17,7 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Model, Q
 
 from agreements import terms
@@ -65,7 +66,7 @@ def record(version: Version, what: str, *, by: User | None, now: datetime, detai
     event.evidence = terms.canonical(Rows(pk=version.pk).vouched_for(event))
     event.mac = seal(event, before=last.mac if last else "")
     event.save(force_insert=True)
-    Agreement.objects.filter(pk=version.agreement_id).update(head=head(event))
+    Agreement.objects.filter(pk=version.agreement_id).update(last_seal=last_seal(event))
     return event
 
 
@@ -75,13 +76,16 @@ def chain_up(model: Callable[[str, str], type[Model]]) -> None:
     for agreement in model("agreements", "Agreement")._base_manager.all():
         rows, before, number = Rows(model, agreement=agreement), "", 0
         for number, event in enumerate(agreement.events.order_by("pk"), start=1):
+            if event.mac:
+                before = event.mac  # sealed already: whatever stands there now is not sealed anew
+                continue
             event.number, event.key_id = number, key_id
             event.evidence = terms.canonical(rows.vouched_for(event))
             event.mac = before = seal(event, before=before)
             event.save(update_fields=["number", "key_id", "evidence", "mac"])
         if number:
-            agreement.head = head(event)
-            agreement.save(update_fields=["head"])
+            agreement.last_seal = last_seal(event)
+            agreement.save(update_fields=["last_seal"])
 
 
 def seal(event: AgreementEvent, *, before: str) -> str:
@@ -102,7 +106,7 @@ def seal(event: AgreementEvent, *, before: str) -> str:
     )
 
 
-def head(event: AgreementEvent) -> str:
+def last_seal(event: AgreementEvent) -> str:
     """What stands on the agreement while this is its last event, so that the last one cannot be taken away."""
     return _hmac(event.key_id, {"agreement": event.agreement_id, "last": event.number, "mac": event.mac})
 
@@ -204,15 +208,32 @@ def _plain(value: Any) -> Any:
 
 
 def verify(agreement: Agreement) -> list[Misfit]:
-    """Everything about the agreement that does not fit, in the order in which it happened; empty means untouched."""
+    """Everything about the agreement that does not fit, in the order in which it happened; empty means untouched.
+
+    What is found is looked at again under the lock that every verb takes, so a step just being taken is no misfit.
+    """
+    chosen = Agreement.objects.filter(pk=agreement.pk)
+    if not _misfits(chosen.get()):
+        return []
+    with transaction.atomic():
+        return _misfits(chosen.select_for_update(no_key=True).get())
+
+
+def _misfits(agreement: Agreement) -> list[Misfit]:
     events = list(agreement.events.order_by("number"))
-    rows = Rows(agreement=agreement)
-    return [*_misfits_of_events(agreement, events, rows), *_misfits_of_versions(agreement, events)]
+    found = []
+    try:
+        found += _misfits_of_events(agreement, events, Rows(agreement=agreement))
+        found += _misfits_of_versions(agreement, events)
+    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError) as problem:
+        # A column holds what it cannot hold; what was found before it stands.
+        found.append(Misfit("a row", f"it cannot be read ({type(problem).__name__})"))
+    return found
 
 
 def holds(mac: str, agreements: Iterable[Agreement]) -> bool:
     """Whether a hash that was printed or sent as the head of a chain is still one of its events."""
-    return AgreementEvent.objects.filter(agreement__in=agreements, mac=mac.strip().lower()).exists()
+    return AgreementEvent.objects.filter(agreement__in=agreements, mac="".join(mac.split()).lower()).exists()
 
 
 def _misfits_of_events(agreement: Agreement, events: list[AgreementEvent], rows: Rows) -> Iterator[Misfit]:
@@ -226,13 +247,12 @@ def _misfits_of_events(agreement: Agreement, events: list[AgreementEvent], rows:
         if event.key_id not in settings.AGREEMENT_KEYS:
             yield Misfit(name, f"AGREEMENT_KEYS has no key “{event.key_id}”")
             return
-        if not hmac.compare_digest(seal(event, before=before), event.mac):
+        if seal(event, before=before) != event.mac:
             yield Misfit(name, "its keyed hash does not fit what stands there")
         yield from _misfits_of_evidence(event, rows)
         before = event.mac
-    if hmac.compare_digest(head(events[-1]) if events else "", agreement.head):
-        return
-    yield Misfit(f"event {len(events) + 1}", "it is missing: the agreement’s head is not that of its last event")
+    if agreement.last_seal != (last_seal(events[-1]) if events else ""):
+        yield Misfit(f"event {len(events) + 1}", "it is missing: the agreement’s last seal is not of its last event")
 
 
 def _misfits_of_evidence(event: AgreementEvent, rows: Rows) -> Iterator[Misfit]:
@@ -245,7 +265,8 @@ def _misfits_of_evidence(event: AgreementEvent, rows: Rows) -> Iterator[Misfit]:
         elif name not in was:
             yield Misfit(name, f"it was added {since}")
         else:
-            changed = [column for column, value in was[name].items() if now[name].get(column) != value]
+            columns = was[name].keys() & now[name].keys()
+            changed = sorted(column for column in columns if now[name][column] != was[name][column])
             if changed:
                 yield Misfit(name, f"{', '.join(changed)} changed {since}")
 
@@ -254,8 +275,10 @@ def _misfits_of_versions(agreement: Agreement, events: list[AgreementEvent]) -> 
     """Rows that no event vouches for, states that no event led to, and frozen bytes that the rows do not say."""
     vouched = {name for event in events for name in _evidence(event)}
     status = {event.version_id: event.what for event in events if event.what in STEPS}
-    for version in agreement.versions.order_by("number").prefetch_related(
-        "signatures", "criteria", "commitments__calendar", "commitments__scope"
+    for version in (
+        Version.objects.filter(agreement=agreement)
+        .order_by("number")
+        .prefetch_related("signatures", "criteria", "commitments__calendar", "commitments__scope")
     ):
         name = f"version {version.pk}"
         for row in (name, *(f"signature {signature.pk}" for signature in version.signatures.all())):
@@ -266,7 +289,7 @@ def _misfits_of_versions(agreement: Agreement, events: list[AgreementEvent]) -> 
             yield Misfit(name, f"it reads {version.status}, but its events made it {reached or 'nothing'}")
         if version.status != Status.AGREED and any(getattr(version, column) for column in IN_FORCE):
             yield Misfit(name, "it says when it is in force, but was not agreed")
-        if not version.terms:
+        if not version.terms and not version.terms_hash:
             continue
         if terms.digest(version.terms) != version.terms_hash:
             yield Misfit(name, "its frozen terms have another hash")
@@ -280,6 +303,7 @@ def _misfits_of_versions(agreement: Agreement, events: list[AgreementEvent]) -> 
 def _evidence(event: AgreementEvent) -> dict[str, dict[str, Any]]:
     """The rows as they stood at the event; nothing where somebody made the text unreadable, which the seal tells."""
     try:
-        return dict(json.loads(event.evidence or "{}"))
-    except (ValueError, TypeError):
+        kept = json.loads(event.evidence or "{}")
+    except (ValueError, RecursionError):
         return {}
+    return {name: row for name, row in kept.items() if isinstance(row, dict)} if isinstance(kept, dict) else {}

@@ -27,7 +27,7 @@ from agreements import exchange
 from agreements.business_time import BusinessTime
 from agreements.calendars import WEEKDAYS, BusinessCalendar, Closure, WorkingHours, validate_windows
 from agreements.catalogue import CATALOGUE, FIELDS, Measure, Operator
-from agreements.models import Agreement, Commitment, Criterion, Version
+from agreements.models import Agreement, Commitment, Criterion, Status, Version
 from agreements.plain_text import parse_criteria, parse_monthly_targets, write_criteria, write_monthly_targets
 from agreements.standing import standings
 from agreements.terms_file import MOST_BYTES
@@ -130,6 +130,15 @@ class AgreementForm(CriteriaForm):
     class Meta:
         model = Agreement
         fields = ("name", "marketing_team", "sales_team", "time_zone", "priority")
+
+    def clean(self) -> dict[str, Any]:
+        """The teams say who signs, so they stay while a version that names them waits for signatures."""
+        cleaned = super().clean()
+        waiting = self.instance.pk and self.instance.versions.filter(status=Status.PROPOSED).first()
+        for team in ("marketing_team", "sales_team"):
+            if waiting and team in self.changed_data:
+                self.add_error(team, f"Version {waiting.number} waits for this team’s signature. Withdraw it first.")
+        return cleaned
 
 
 class VersionForm(CriteriaForm):

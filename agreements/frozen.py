@@ -3,8 +3,8 @@
 A version is free while it is a draft. From the proposal on only its status moves, forward; its commitments and criteria
 stand with it. Signatures and events are free never. The calendars of a version are frozen inside its terms.
 
-The triggers are made anew after each migrate, because SQLite drops them whenever Django remakes a table. Nothing in the
-portal lifts them; the tests do between two tests, when they empty the tables.
+The triggers are made anew after each migrate, because SQLite drops them whenever Django remakes a table. Only
+migrations lift them, and the tests when they empty the tables between two tests.
 """
 
 from collections.abc import Iterable
@@ -41,14 +41,14 @@ def unknown_tables() -> list[str]:
 def install(connection: BaseDatabaseWrapper) -> None:
     """Make every trigger anew; the same again changes nothing."""
     with connection.cursor() as cursor:
-        for statement in [*_removal(connection.vendor), *_creation(connection.vendor)]:
+        for statement in [*_removal(connection), *_creation(connection)]:
             cursor.execute(statement)
 
 
 def lift(connection: BaseDatabaseWrapper) -> None:
-    """Remove every trigger. For the tests alone, which empty the tables; `install` brings them back."""
+    """Remove every trigger: for migrations, and for tests when they empty the tables. `install` brings them back."""
     with connection.cursor() as cursor:
-        for statement in _removal(connection.vendor):
+        for statement in _removal(connection):
             cursor.execute(statement)
 
 
@@ -62,13 +62,18 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
     wanted = _triggers(connection.vendor)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            bodies = _bodies()
+            functions = {name: (body, [_search_path(connection)]) for name, body in _bodies().items()}
             cursor.execute(
-                "SELECT tgname, proname, prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid "
+                "SELECT tgname, pg_get_triggerdef(pg_trigger.oid, true), proname, prosrc, proconfig "
+                "FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid "
                 "WHERE tgenabled IN ('O', 'A') AND tgname LIKE %s",
                 [f"{PREFIX}%"],
             )
-            found = {name for name, function, body in cursor.fetchall() if bodies.get(function) == body}
+            found = {
+                name
+                for name, definition, function, body, config in cursor.fetchall()
+                if wanted.get(name) == definition and functions.get(function) == (body, config)
+            }
         else:
             cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
             found = {name for name, sql in cursor.fetchall() if wanted.get(name) == sql}
@@ -89,23 +94,36 @@ def after_migrate(*, using: str, **kwargs: object) -> None:
 
 
 def _has_tables(connection: BaseDatabaseWrapper) -> bool:
+    """Whether all tables are there, as this release wants them: the chain came last."""
     with connection.cursor() as cursor:
-        return {model._meta.db_table for model in FROZEN} <= set(connection.introspection.table_names(cursor))
+        if not {model._meta.db_table for model in FROZEN} <= set(connection.introspection.table_names(cursor)):
+            return False
+        columns = connection.introspection.get_table_description(cursor, AgreementEvent._meta.db_table)
+        return "mac" in {column.name for column in columns}
 
 
-def _removal(vendor: str) -> list[str]:
-    if vendor == "postgresql":
+def _removal(connection: BaseDatabaseWrapper) -> list[str]:
+    if connection.vendor == "postgresql":
         return [f"DROP FUNCTION IF EXISTS {name}() CASCADE" for name in _bodies()]  # and its triggers
-    return [f"DROP TRIGGER IF EXISTS {name}" for name in _triggers(vendor)]
+    return [f"DROP TRIGGER IF EXISTS {name}" for name in _triggers(connection.vendor)]
 
 
-def _creation(vendor: str) -> list[str]:
-    functions = _bodies() if vendor == "postgresql" else {}
-    return [
-        *(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $body${body}$body$"
-          for name, body in functions.items()),
-        *_triggers(vendor).values(),
-    ]  # fmt: skip
+def _creation(connection: BaseDatabaseWrapper) -> list[str]:
+    made = []
+    if connection.vendor == "postgresql":
+        path = _search_path(connection).replace("=", " = ", 1)
+        made = [
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SET {path} AS $body${body}$body$"
+            for name, body in _bodies().items()
+        ]
+    return [*made, *_triggers(connection.vendor).values()]
+
+
+def _search_path(connection: BaseDatabaseWrapper) -> str:
+    """Where the functions look for tables: not in temporary ones, with which somebody could answer for them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(current_schema())")
+        return f"search_path={cursor.fetchone()[0]}, pg_temp"
 
 
 def _triggers(vendor: str) -> dict[str, str]:
@@ -171,7 +189,8 @@ def _on_postgresql() -> dict[str, str]:
     found = {}
     for model in FROZEN:
         name, table = model._meta.model_name, model._meta.db_table
-        rows = "UPDATE OR DELETE" if model in (Version, Signature, AgreementEvent) else "INSERT OR UPDATE OR DELETE"
+        # Written as PostgreSQL itself writes them, so that `missing` can compare.
+        rows = "DELETE OR UPDATE" if model in (Version, Signature, AgreementEvent) else "INSERT OR DELETE OR UPDATE"
         for each, when in (("ROW", rows), ("STATEMENT", "TRUNCATE")):
             trigger = f"{PREFIX}{name}_{each.lower()}"
             found[trigger] = (
@@ -203,22 +222,36 @@ def _on_sqlite() -> dict[str, str]:
         f"WHEN OLD.status = 'proposed' AND NEW.status IN ('declined', 'withdrawn') THEN {changed} "
         f"ELSE NEW.status <> OLD.status OR {changed} END"
     )
-    always = "1"
+    always, another_id = "1", "NEW.id IS NOT OLD.id"
+    tables = {model._meta.model_name: model._meta.db_table for model in FROZEN}
+
+    def replaces(name: str, *columns: str, frozen: str = "1") -> str:
+        """Whether a row stands there already, by its id or these columns, that a REPLACE would take away."""
+        same = " AND ".join(f"{column} = NEW.{column}" for column in columns)
+        rows = f"(id = NEW.id OR ({same}))" if columns else "id = NEW.id"
+        return f"EXISTS (SELECT 1 FROM {tables[name]} AS there WHERE {rows} AND {frozen})"
+
     when = {
-        ("version", "UPDATE"): update_of_version,
+        ("version", "INSERT"): replaces("version", "agreement_id", "number", frozen="status <> 'draft'"),
+        ("signature", "INSERT"): (
+            f"{replaces('signature', 'version_id', 'party')} OR {replaces('signature', 'version_id', 'signer_id')}"
+        ),
+        ("agreementevent", "INSERT"): replaces("agreementevent", "agreement_id", "number"),
+        ("version", "UPDATE"): f"{another_id} OR {update_of_version}",
         ("version", "DELETE"): "OLD.status <> 'draft'",
         ("signature", "UPDATE"): always,
         ("signature", "DELETE"): always,
         ("agreementevent", "UPDATE"): always,
         ("agreementevent", "DELETE"): always,
-        ("commitment", "INSERT"): taken("NEW.version_id"),
-        ("commitment", "UPDATE"): f"{taken('OLD.version_id')} OR {taken('NEW.version_id')}",
+        ("commitment", "INSERT"): (
+            f"{taken('NEW.version_id')} OR {replaces('commitment', frozen=taken('there.version_id'))}"
+        ),
+        ("commitment", "UPDATE"): f"{another_id} OR {taken('OLD.version_id')} OR {taken('NEW.version_id')}",
         ("commitment", "DELETE"): taken("OLD.version_id"),
-        ("criterion", "INSERT"): by_parent("NEW"),
-        ("criterion", "UPDATE"): f"{by_parent('OLD')} OR {by_parent('NEW')}",
+        ("criterion", "INSERT"): f"{by_parent('NEW')} OR {replaces('criterion', frozen=by_parent('there'))}",
+        ("criterion", "UPDATE"): f"{another_id} OR {by_parent('OLD')} OR {by_parent('NEW')}",
         ("criterion", "DELETE"): by_parent("OLD"),
     }
-    tables = {model._meta.model_name: model._meta.db_table for model in FROZEN}
     return {
         f"{PREFIX}{name}_{step.lower()}": (
             f"CREATE TRIGGER {PREFIX}{name}_{step.lower()} BEFORE {step} ON {tables[name]} "

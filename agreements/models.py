@@ -59,7 +59,7 @@ class Agreement(models.Model):
         help_text="A lead belongs to the first agreement whose scope it meets; the lowest number is asked first.",
     )
 
-    head = models.CharField(
+    last_seal = models.CharField(
         max_length=64, blank=True, editable=False, help_text="Keyed hash of the last event: none can be taken away."
     )
 
@@ -94,10 +94,10 @@ class VersionQuerySet(models.QuerySet):
     """Questions asked of versions."""
 
     def visible_to(self, user: User) -> Self:
-        """RevOps sees drafts; everybody else sees what was proposed."""
+        """RevOps sees drafts, also those that were withdrawn; everybody else sees what was proposed."""
         if user.has_perm("agreements.change_version"):
             return self
-        return self.exclude(status=Status.DRAFT) if user.has_perm("agreements.view_version") else self.none()
+        return self.exclude(proposed_at=None) if user.has_perm("agreements.view_version") else self.none()
 
     def in_force(self, at: datetime) -> Self:
         """Per agreement the version in force at `at`: agreed, with the latest `effective_from ≤ at`, not ended (A2)."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from agreements import chain, differences, documents, signers, terms
@@ -29,8 +30,9 @@ def ask_to_sign(version: Version, *, now: datetime) -> None:
 
 
 def tell_declined(version: Version, *, now: datetime) -> None:
-    """Tell RevOps that a version was declined and why; a new draft waits."""
-    _post("declined", version, "declined", User.objects.filter(groups__name=roles.REVOPS, is_active=True), now)
+    """Tell RevOps, and whoever had signed already, that a version was declined and why."""
+    signed = [signature.signer for signature in version.signatures.select_related("signer")]
+    _post("declined", version, "declined", [*_revops(), *signed], now)
 
 
 def tell_agreed(version: Version, *, now: datetime) -> None:
@@ -40,20 +42,24 @@ def tell_agreed(version: Version, *, now: datetime) -> None:
 
 
 def raise_alarms(*, now: datetime) -> int:
-    """Tell RevOps of every agreement that is not what was signed, once for each first row. Returns how many."""
+    """Tell RevOps of every agreement that is not what was signed, once a day for each first row. Returns how many."""
     found = 0
     for agreement in Agreement.objects.order_by("pk"):
         if misfits := chain.verify(agreement):
             found += 1
             log.error("agreement %s is not what was signed: %s", agreement.pk, misfits[0])
             outbox.post(
-                f"alarm:{agreement.pk}:{terms.digest(str(misfits[0]))[:12]}",
-                recipients=User.objects.filter(groups__name=roles.REVOPS, is_active=True),
+                f"alarm:{agreement.pk}:{terms.digest(str(misfits[0]))[:12]}:{now:%Y-%m-%d}",
+                recipients=_revops(),
                 letter="agreements.notices.alarm",
                 about=agreement.pk,
                 now=now,
             )
     return found
+
+
+def _revops() -> QuerySet[User]:
+    return User.objects.filter(groups__name=roles.REVOPS, is_active=True)
 
 
 def _post(event: str, version: Version, letter: str, people: Iterable[User], now: datetime) -> None:
@@ -93,25 +99,19 @@ def please_sign(notice: Notice) -> Letter | None:
 
 
 def declined(notice: Notice) -> Letter | None:
-    """That a side declined, with the reason, and where the next draft waits."""
+    """That a side declined, with the reason; to RevOps also where the next draft waits."""
     version = _version(notice)
     event = version.events.filter(what="declined").select_related("actor").last()
     if event is None:
         return None
+    paragraphs, label, link = [f"{event.actor} declined {event.detail}"], "Open the version", version.get_absolute_url()
     draft = Version.objects.filter(based_on=version, status=Status.DRAFT).order_by("number").last()
-    return Letter(
-        subject=f"Declined: {version}",
-        paragraphs=(
-            f"{event.actor} declined {event.detail}",
-            f"A new draft, version {draft.number}, waits with the same terms and this reason."
-            if draft
-            else "No draft waits any more.",
-        ),
-        link_label=f"Open version {draft.number}" if draft else "Open the agreement",
-        link=reverse("admin:agreements_version_change", args=[draft.pk])
-        if draft
-        else version.agreement.get_absolute_url(),
-    )
+    if draft and notice.recipient.has_perm("agreements.change_version"):
+        paragraphs.append(f"A new draft, version {draft.number}, waits with the same terms and this reason.")
+        label, link = f"Open version {draft.number}", reverse("admin:agreements_version_change", args=[draft.pk])
+    elif version.signatures.filter(signer=notice.recipient).exists():
+        paragraphs.append("Your signature stays visible, without effect. RevOps writes the next version.")
+    return Letter(subject=f"Declined: {version}", paragraphs=tuple(paragraphs), link_label=label, link=link)
 
 
 def agreed(notice: Notice) -> Letter | None:

@@ -1,4 +1,7 @@
-"""Who may sign for which side of an agreement, asked of the database now. RevOps owns agreements and never signs."""
+"""Who may sign for which side of an agreement, asked of the database now.
+
+RevOps owns agreements and never signs, and neither does a superuser, who can do all that RevOps can.
+"""
 
 from agreements.models import Agreement
 from slaportal import roles
@@ -18,7 +21,7 @@ def side_of(user: User, held: set[str], agreement: Agreement) -> Party | None:
 
     A leader who belongs to a team signs for that team only; one above all teams signs for the side.
     """
-    if not user.is_active or roles.REVOPS in held:
+    if not user.is_active or user.is_superuser or roles.REVOPS in held:
         return None
     teams = {Party.MARKETING: agreement.marketing_team_id, Party.SALES: agreement.sales_team_id}
     for party, role in LEADERS.items():

@@ -7,8 +7,8 @@ agrees the version in the same transaction.
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db import transaction
+from django.db.models import Max, Q
 from django.forms.models import model_to_dict
 
 from agreements import chain, lint, notices, terms
@@ -101,53 +101,66 @@ def propose(version: Version, *, by: User, now: datetime) -> Version:
 
 
 def sign(
-    version: Version, *, signer: User, password: str, terms_hash: str, name: str, title: str = "", now: datetime
+    version: Version,
+    *,
+    signer: User,
+    password: str,
+    terms_hash: str,
+    name: str,
+    title: str = "",
+    statement: str | None = None,
+    now: datetime,
 ) -> Signature:
     """Sign for the signer's own side exactly the terms whose hash was shown; a second click changes nothing.
 
-    The password is asked again, because a signature must not come from a session left open. When the other side
-    has signed, the version is agreed in the same transaction (rule A2 then decides from when it is in force).
+    The password is asked again, because a signature must not come from a session left open. A `statement` is the
+    meaning that was shown, and has to be the one that is kept. When the other side has signed, the version is agreed in
+    the same transaction (rule A2 then decides from when it is in force).
     """
     if not signer.check_password(password):
         raise SignoffError("That is not your password. Nothing was signed.")
-    if not name.strip():
+    if not any(character.isalnum() for character in name):
         raise SignoffError("Type your name as it shall stand under the agreement.")
-    try:
-        with transaction.atomic():
-            version = _locked(version)
-            party = signing_party(User.objects.get(pk=signer.pk), version.agreement)
-            if party is None:
-                raise SignoffError(
-                    "Only the leaders of this agreement’s marketing and sales teams sign, each for the own side."
-                )
-            done = version.signatures.filter(party=party, signer=signer).first()
-            if done and version.status in (Status.PROPOSED, Status.AGREED):
-                return done
-            if version.status != Status.PROPOSED:
-                raise SignoffError(f"{_is(version)}; only a proposed one can be signed.")
-            if terms.digest(version.terms) != version.terms_hash:
-                raise TermsChanged(
-                    "The frozen terms of this version have been changed behind everybody’s back, so nobody can sign "
-                    "them. Tell RevOps: `manage.py verify_agreements` names the row."
-                )
-            if terms_hash != version.terms_hash:
-                raise TermsChanged("These are not the terms that you were shown. Read them again, then sign.")
-            signature = Signature.objects.create(
-                version=version,
-                party=party,
-                signer=signer,
-                name=name.strip(),
-                title=title.strip(),
-                meaning=meaning(version, party),
-                terms_hash=terms_hash,
-                signed_at=now,
+    with transaction.atomic():
+        version = _locked(version)
+        party = signing_party(User.objects.get(pk=signer.pk), version.agreement)
+        if party is None:
+            raise SignoffError(
+                "Only the leaders of this agreement’s marketing and sales teams sign, each for the own side."
             )
-            chain.record(version, "signed", by=signer, now=now, detail=f"for {party.label.lower()}")
-            if version.signatures.count() == len(SIGNING_PARTIES):
-                _agree(version, now=now)
-            return signature
-    except IntegrityError as clash:
-        raise SignoffError("Somebody has signed for your side already, or you for the other one.") from clash
+        done = version.signatures.filter(party=party, signer=signer).first()
+        if done and version.status in (Status.PROPOSED, Status.AGREED):
+            return done
+        if version.status != Status.PROPOSED:
+            raise SignoffError(f"{_is(version)}; only a proposed one can be signed.")
+        if version.signatures.filter(Q(party=party) | Q(signer=signer)).exists():
+            raise SignoffError("Somebody has signed for your side already, or you for the other one.")
+        if terms.digest(version.terms) != version.terms_hash:
+            raise TermsChanged(
+                "The frozen terms of this version have been changed behind everybody’s back, so nobody can sign "
+                "them. Tell RevOps: `manage.py verify_agreements` names the row."
+            )
+        if terms_hash != version.terms_hash:
+            raise TermsChanged("These are not the terms that you were shown. Read them again, then sign.")
+        kept = meaning(version, party)
+        if statement not in (None, kept):
+            raise TermsChanged(
+                "What your signature means has changed since you were shown it. Read it again, then sign."
+            )
+        signature = Signature.objects.create(
+            version=version,
+            party=party,
+            signer=signer,
+            name=name.strip(),
+            title=title.strip(),
+            meaning=kept,
+            terms_hash=terms_hash,
+            signed_at=now,
+        )
+        chain.record(version, "signed", by=signer, now=now, detail=f"for {party.label.lower()}")
+        if version.signatures.count() == len(SIGNING_PARTIES):
+            _agree(version, now=now)
+        return signature
 
 
 @transaction.atomic

@@ -19,6 +19,7 @@ from agreements.business_time import BusinessTime
 from agreements.calendars import HOLIDAY_YEARS_AHEAD, snapshot, thaw
 from agreements.catalogue import CATALOGUE, FIELDS, Kind, Measure, Operator, Start, Unit
 from agreements.models import Commitment, Criterion, Version
+from slaportal.refusal import Refused
 
 # 2 adds `review_weekday` (absent: no day was named) and each calendar's `country` and `region` (absent: unknown).
 SCHEMA = 2
@@ -31,6 +32,14 @@ UNIT_SECONDS = {
     Unit.HOURS: 3600,
     Unit.DAYS: 86400,
 }
+
+
+# What comes of reading terms that somebody spoiled.
+UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError, ObjectDoesNotExist)
+
+
+class Unreadable(Refused):
+    """Terms that cannot be read, because somebody changed what was frozen."""
 
 
 @dataclass(frozen=True)
@@ -163,13 +172,17 @@ def unlike_rows(version: Version) -> list[str]:
     commitments = version.commitments.all()
     try:
         rows, frozen = _content(version, commitments), json.loads(version.terms)
-        for row, commitment in zip(rows["commitments"], commitments, strict=True):
-            row["calendar"] = commitment.calendar_id
-        for row in frozen["commitments"]:
-            row["calendar"] = frozen["calendars"][row["calendar"]]["id"]
-    except (ValueError, KeyError, TypeError, AttributeError, ObjectDoesNotExist):
+        pairs = list(zip(rows.pop("commitments"), frozen["commitments"], commitments, strict=True))
+        wrong = [key for key, value in rows.items() if key in frozen and frozen[key] != value]
+        for now, was, row in pairs:
+            now["calendar"], was["calendar"] = row.calendar_id, frozen["calendars"][was["calendar"]]["id"]
+            # What the catalogue says of a kind may change with a release; the row did not.
+            derived = {"party", *(() if row.start else ("start",))}
+            if any(was[key] != value for key, value in now.items() if key in was and key not in derived):
+                return [*wrong, "commitments"]
+    except UNREADABLE:
         return ["everything: one of them cannot be read"]
-    return [key for key, value in rows.items() if key in frozen and frozen[key] != value]
+    return wrong
 
 
 def canonical(terms: Mapping[str, Any]) -> str:
@@ -202,8 +215,14 @@ def of(version: Version, *, now: datetime | None = None) -> Terms:
 
 @lru_cache(maxsize=256)
 def read(text: str) -> Terms:
-    """Read canonical text. A key that a later release added means its default where it is absent."""
-    data = json.loads(text)
+    """Read canonical text, or raise `Unreadable`. A key that a later release added means its default where absent."""
+    try:
+        return _read(json.loads(text))
+    except UNREADABLE as problem:
+        raise Unreadable("These terms cannot be read: somebody has changed what was frozen.") from problem
+
+
+def _read(data: Mapping[str, Any]) -> Terms:
     calendars = data["calendars"]
     house = calendars[data["calendar"]]["working_day_seconds"]
     return Terms(

@@ -1,7 +1,8 @@
 """Pages of agreements: the list, one agreement with its versions, and the one page that is read and signed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
+from functools import wraps
 from io import BytesIO
 
 from django import forms
@@ -36,6 +37,7 @@ class SignForm(forms.Form):
     )
     # The page writes the current ones, never what was refused; `shown` is there to say what differs if it does.
     terms_hash = forms.CharField(required=False)
+    statement = forms.CharField(required=False)
     shown = forms.CharField(required=False, strip=False)
 
 
@@ -76,6 +78,24 @@ def agreement_list(request: HttpRequest) -> HttpResponse:
     return render(request, "agreements/agreement_list.html", {"rows": rows, "waiting": waiting})
 
 
+View = Callable[..., HttpResponse]
+
+
+def tells_unreadable(view: View) -> View:
+    """Frozen terms that somebody spoiled are no error of the program: the page raises the alarm and names the row."""
+
+    @wraps(view)
+    def told(request: HttpRequest, pk: int, **numbers: int) -> HttpResponse:
+        try:
+            return view(request, pk, **numbers)
+        except terms.Unreadable as problem:
+            agreement = get_object_or_404(Agreement.objects.visible_to(request.user), pk=pk)
+            context = {"agreement": agreement, "problem": problem, "misfits": chain.verify(agreement)}
+            return render(request, "agreements/unreadable.html", context, status=409)
+
+    return told
+
+
 class DayForm(forms.Form):
     """Which day is asked about."""
 
@@ -92,6 +112,7 @@ class DayForm(forms.Form):
         return day
 
 
+@tells_unreadable
 def agreement(request: HttpRequest, pk: int) -> HttpResponse:
     """One agreement: its versions by date, everything that happened to it, and what bound the teams on a day."""
     now = timezone.now()
@@ -102,6 +123,7 @@ def agreement(request: HttpRequest, pk: int) -> HttpResponse:
     day = form.cleaned_data["on"] if form.is_valid() else None
     found = standings(versions, in_force_id=agreement.in_force_id, now=now)
     in_force = next((one.version for one in found if one.word == "in force"), None)
+    misfits = chain.verify(agreement)
     # What happened to a draft stays with those who may see drafts.
     events = agreement.events.filter(Q(version=None) | Q(version__in=versions)).select_related("version", "actor")
     party = signers.signing_party(request.user, agreement)
@@ -114,8 +136,8 @@ def agreement(request: HttpRequest, pk: int) -> HttpResponse:
             "standings": found,
             "waiting": [version for version in versions if _waits_for(party, version)],
             "events": events.order_by("-number"),
-            "misfits": chain.verify(agreement),
-            "next_review": in_force and next_review(in_force, now=now),
+            "misfits": misfits,
+            "next_review": in_force and not misfits and next_review(in_force, now=now),
             "day_form": form,
             "day": day,
             "bound": _bound(found, day, agreement) if day else (),
@@ -144,16 +166,19 @@ def _bound(found: Iterable[Standing], day: date, agreement: Agreement) -> list[d
     return bound
 
 
+@tells_unreadable
 def compare(request: HttpRequest, pk: int) -> HttpResponse:
     """Any two versions side by side: the later one with its changes marked, and every change before and after."""
     agreement = get_object_or_404(Agreement.objects.visible_to(request.user), pk=pk)
     versions = {str(version.number): version for version in agreement.versions.visible_to(request.user)}
-    numbers = list(versions)
+    numbers = list(versions)  # newest first
     after = request.GET.get("after") or next(iter(numbers), "")
-    earlier = [number for number in numbers if after.isdecimal() and int(number) < int(after)]
-    in_force = agreement.versions.in_force(timezone.now()).first()
-    usual = str(in_force.number) if in_force and str(in_force.number) != after else next(iter(earlier), "")
-    before = request.GET.get("before") or usual or next((number for number in numbers if number != after), "")
+    others = [number for number in numbers if number != after]
+    earlier = numbers[numbers.index(after) + 1 :] if after in versions else []
+    in_force = [str(version.number) for version in agreement.versions.in_force(timezone.now()).defer("terms")]
+    # Usually against what is in force, else against the one before, else against any.
+    usual = next((number for number in (*in_force, *earlier, *others) if number in others), "")
+    before = request.GET.get("before") or usual
     sides = [("before", "Before", before), ("after", "After", after)]
     context = {"agreement": agreement, "versions": versions.values(), "sides": sides}
     unknown = [number for number in (before, after) if number not in versions]
@@ -176,12 +201,14 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "agreements/compare.html", context)
 
 
+@tells_unreadable
 def version(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     """A version on one page, in plain words, with its signatures."""
     return _version_page(request, _visible_version(request.user, pk, number))
 
 
 @require_POST
+@tells_unreadable
 def sign(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     """Sign for the reader's own side what the page showed."""
     version = _visible_version(request.user, pk, number)
@@ -213,6 +240,7 @@ def sign(request: HttpRequest, pk: int, number: int) -> HttpResponse:
 
 
 @require_POST
+@tells_unreadable
 def decline(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     """Decline for the reader's own side, with the reason."""
     version = _visible_version(request.user, pk, number)
@@ -262,6 +290,7 @@ def _version_page(
         "ending": version.events.filter(what__in=["declined", "withdrawn"]).select_related("actor").first(),
         "refused": form.non_field_errors() if (form := sign_form or decline_form) else (),
         "difference": difference,
+        "misfits": chain.verify(version.agreement),
     }
     if _waits_for(party, version):
         start = {"name": request.user.name, "title": request.user.title}
@@ -296,7 +325,7 @@ def _difference(shown: str, shown_hash: str, version: Version) -> dict[str, obje
     found = {"shown_hash": shown_hash, "frozen_hash": terms.digest(version.terms)}
     try:
         changes = differences.changes(terms.read(shown), terms.of(version))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (Refused, *terms.UNREADABLE):
         return found  # there is nothing to compare, or it cannot be read
     return {**found, "changes": changes}
 
@@ -314,12 +343,14 @@ def _waits_for(party: Party | None, version: Version) -> bool:
     return party not in {signature.party for signature in version.signatures.all()}
 
 
+@tells_unreadable
 def document(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     """The version as a document: to read, to print, to file."""
     version = _visible_version(request.user, pk, number)
     return render(request, documents.TEMPLATE, documents.context(version, now=timezone.now()))
 
 
+@tells_unreadable
 def pdf(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     """The same document as a PDF; where none can be drawn, the page, which every browser prints."""
     version = _visible_version(request.user, pk, number)

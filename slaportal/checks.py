@@ -9,6 +9,7 @@ from django.utils.module_loading import import_string
 UNKNOWN = {"dummy": "what DATABASE_URL names"}
 # Settings that name by dots what a room asks of those above it.
 PLUGGED_IN = ("CLOSURE_CHANGED", "DRAFT_LINT")
+LONGEST_KEY_NAME, SHORTEST_KEY = 40, 32
 BROKERS = ("filesystem", "redis", "rediss", "amqp", "amqps", "memory")
 
 
@@ -69,6 +70,28 @@ def mail(**kwargs: object) -> list[CheckMessage]:
     return found
 
 
+@register()
+def agreement_keys(**kwargs: object) -> list[CheckMessage]:
+    """Keys that seal what is signed: each with a name that fits its column, and long enough not to be guessed."""
+    return [
+        Error(
+            f"AGREEMENT_KEYS: the key “{name}” cannot seal: {why}.",
+            hint="Set AGREEMENT_KEYS=2026=… with 32 random characters or more, without commas.",
+            id="slaportal.E006",
+        )
+        for name, key in settings.AGREEMENT_KEYS.items()
+        if (why := _unfit(name, key))
+    ]
+
+
+def _unfit(name: str, key: str) -> str:
+    if not 1 <= len(name) <= LONGEST_KEY_NAME:
+        return f"its name has {len(name)} characters, not 1 to {LONGEST_KEY_NAME}"
+    if len(key) < SHORTEST_KEY:
+        return f"it has {len(key)} characters, fewer than {SHORTEST_KEY}"
+    return ""
+
+
 @register(deploy=True)
 def deployment(**kwargs: object) -> list[CheckMessage]:
     """What works on one machine but not on several."""
@@ -85,8 +108,8 @@ def deployment(**kwargs: object) -> list[CheckMessage]:
         found.append(
             Warning(
                 "What is signed is sealed with a key that only this machine has (var/agreement_key).",
-                hint="Set AGREEMENT_KEYS=2026=long-random-text on every machine. Where something was sealed here "
-                "already, copy var/agreement_key to the others: it then goes on verifying.",
+                hint="Set AGREEMENT_KEYS=2026=… (32 random characters) on every machine. Where something was sealed "
+                "here already, copy var/agreement_key to the others: it then goes on verifying.",
                 id="slaportal.W004",
             )
         )

@@ -37,10 +37,13 @@ def local_key(name: str) -> str:
 
 SECRET_KEY = env.str("SECRET_KEY", default="") or local_key("secret_key")
 # Keys by their ids that seal the events of agreements (`agreements.chain`); the first seals, the others still verify.
-AGREEMENT_KEYS = env.dict("AGREEMENT_KEYS", default={})
+AGREEMENT_KEYS = {
+    name.strip(): key.strip()
+    for name, _, key in (part.partition("=") for part in env.list("AGREEMENT_KEYS", default=[]))
+}
 if not AGREEMENT_KEYS or (VAR_DIR / "agreement_key").exists():
     # What was sealed before anybody set a key goes on verifying.
-    AGREEMENT_KEYS["local"] = local_key("agreement_key")
+    AGREEMENT_KEYS.setdefault("local", local_key("agreement_key"))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -107,7 +110,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-64000;",
+        # Without recursive triggers, REPLACE takes rows away past those on frozen ones.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-64000; "
+        "PRAGMA recursive_triggers=ON;",
     }
 elif is_known:
     DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
@@ -189,6 +194,9 @@ PORTAL_URL = env.str("PORTAL_URL", default="http://127.0.0.1:8000")
 # What `agreements` asks of the rooms above it, by dotted name, because it may not import them.
 CLOSURE_CHANGED = "leads.timekeeping.closure_changed"
 DRAFT_LINT = "leads.draft_lint.lint"
+
+# A draft with as many commitments as there may be posts more than Django's thousand fields.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 
 # --- Security ------------------------------------------------------------------------------------------------------
 SESSION_COOKIE_HTTPONLY = True

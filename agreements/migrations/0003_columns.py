@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='agreement',
-            name='head',
+            name='last_seal',
             field=models.CharField(blank=True, editable=False, help_text='Keyed hash of the last event: none can be taken away.', max_length=64),
         ),
         migrations.AddField(

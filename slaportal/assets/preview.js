@@ -16,11 +16,11 @@
   }
 
   // What is closed says that there is something in it, once and with the gravest: those that block come first.
-  function flag(header, remark) {
-    if (!header || header.querySelector(".sla-flag")) return;
+  function flag(title, remark) {
+    if (!title || title.parentElement.querySelector(".sla-flag")) return;
     const mark = copyOf(remark, "span", remark.querySelector(".material-symbols-outlined"));
     mark.classList.add("sla-flag");
-    header.append(mark);
+    title.after(mark);
   }
 
   function place(preview) {
@@ -33,10 +33,9 @@
       says.append(...[...words.childNodes].map((node) => node.cloneNode(true)));
       const line = lineOf(field);
       (line.querySelector(":scope > .grow") || line).append(copyOf(remark, "p", icon, says));
-      const row = rowOf(field);
-      if (row) flag(row.querySelector("h3 > span:has(strong)") || row.querySelector("h3"), remark);
-      const folded = field.closest("details");
-      if (folded) flag(folded.querySelector("summary > h2"), remark);
+      const row = rowOf(field), folded = field.closest("details");
+      if (row) flag(row.querySelector("h3 strong"), remark);
+      if (folded) flag(folded.querySelector("summary > h2").lastChild, remark);
     });
   }
 

@@ -1,16 +1,19 @@
 """RevOps at work in the admin: calendars, agreements, drafts on one page, and nothing but drafts that can be edited."""
 
+import re
 from datetime import UTC, date, datetime
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from agreements import signoff, terms
 from agreements.calendars import BusinessCalendar, add_closure
 from agreements.forms import free_code
 from agreements.models import Agreement, Closure, Commitment, Status, Version
-from tests.conftest import MONDAY, agree, complete, make_calendar, make_commitment
+from tests.conftest import MONDAY, PASSWORD, agree, complete, make_calendar, make_commitment
 
 CALENDARS = "admin:agreements_businesscalendar"
 AGREEMENTS = "admin:agreements_agreement"
@@ -171,23 +174,87 @@ def test_saving_an_agreement_untouched_leaves_its_scope_alone(desk, marketing, s
     assert not agreement.scope.exists()
 
 
-def test_the_time_line_says_what_is_in_force_and_what_is_to_come(desk, version, rita, max_, sofia):
-    second = signoff.new_draft_from(version, by=rita, now=MONDAY)
-    second.wanted_from = date(2025, 6, 1)
-    second.save()
-    agree(second, by=rita, marketing=max_, sales=sofia)
-    signoff.new_draft_from(second, by=rita, now=MONDAY)
-    url = reverse(f"{AGREEMENTS}_change", args=[version.agreement_id])
+def entries(client, agreement_id: int) -> list[tuple[str, list[str]]]:
+    """The time line: of each version what it says, and the steps that it offers."""
+    page = client.get(reverse(f"{AGREEMENTS}_change", args=[agreement_id])).content.decode()
+    found = []
+    for entry in page.split('<ol class="sla-timeline">')[1].split("</ol>")[0].split("<li ")[1:]:
+        words, _, steps = re.sub(r'<span class="material-symbols.*?</span>', "", entry).partition('class="sla-steps"')
+        texts = [" ".join(text.split()) for text in re.findall(r">([^<]+)<", words)]
+        found.append((" ".join(filter(None, texts)), re.findall(r">([A-Z][a-z ]+)</a>", steps)))
+    return found
+
+
+def test_the_time_line_says_where_every_version_stands_who_signed_and_what_can_be_done(
+    desk, version, rita, max_, sofia
+):
+    def another(*, note: str = "", wanted_from: date | None = None, ends_on: date | None = None) -> Version:
+        row = signoff.new_draft_from(version, by=rita, now=MONDAY)
+        row.note, row.wanted_from, row.ends_on = note, wanted_from, ends_on
+        row.save()
+        return row
+
+    def signed(row: Version) -> Version:
+        row = signoff.propose(row, by=rita, now=MONDAY)
+        signoff.sign(row, signer=max_, password=PASSWORD, terms_hash=row.terms_hash, name="Max", now=MONDAY)
+        return row
+
+    signoff.withdraw(another(), by=rita, reason="Wrong <year>.", now=MONDAY)
+    signoff.decline(signed(another(note="Faster.")), by=sofia, reason="Too much.", now=MONDAY)  # drafts version 4
+    planned = another(wanted_from=date(2025, 6, 1), ends_on=date(2025, 12, 31))
+    agree(planned, by=rita, marketing=max_, sales=sofia)
+    signed(another(wanted_from=date(2025, 9, 1)))
     with time_machine.travel(MONDAY, tick=False):
-        page = desk.get(url).content.decode()
-    assert "since 1 Jan 2025, until 1 Jun 2025" in page
-    assert "planned" in page and "from 1 Jun 2025" in page
-    assert "Max signed for marketing" in page
-    assert "applied to history from 1 Jan 2025" in page
-    assert "from the second signature" in page
+        found = entries(desk, version.agreement_id)
+    assert found == [
+        (
+            "Version 6 proposed wanted from 1 Sep 2025 Max signed for marketing, 3 Mar 2025 "
+            "proposed by Rita on 3 Mar 2025 ; waits for sales",
+            ["Withdraw", "New draft", "Document", "Compare"],
+        ),
+        (
+            "Version 5 planned from 1 Jun 2025 Max signed for marketing, 3 Mar 2025 Sofia signed for sales, 3 Mar 2025",
+            ["New draft", "Document", "Compare"],
+        ),
+        (
+            "Version 4 draft from the second signature drafted on 3 Mar 2025 from version 3 Faster.",
+            ["Propose", "Withdraw", "New draft", "Document", "Compare"],
+        ),
+        (
+            "Version 3 declined Max signed for marketing, 3 Mar 2025 , without effect "
+            "declined by Sofia on 3 Mar 2025 for sales: Too much. Faster.",
+            ["New draft", "Document", "Compare"],
+        ),
+        (
+            "Version 2 withdrawn withdrawn by Rita on 3 Mar 2025 : Wrong &lt;year&gt;.",
+            ["New draft", "Document", "Compare"],
+        ),
+        (
+            "Version 1 in force since 1 Jan 2025, until 1 Jun 2025 Max signed for marketing, 3 Mar 2025 "
+            "Sofia signed for sales, 3 Mar 2025 signed 3 Mar 2025 , applied to history from 1 Jan 2025",
+            ["New draft", "Document", "Compare"],
+        ),
+    ]
     with time_machine.travel(datetime(2025, 7, 1, tzinfo=UTC), tick=False):
-        page = desk.get(url).content.decode()
-    assert "superseded" in page and "1 Jan 2025 to 1 Jun 2025" in page
+        found = dict(zip((6, 5, 4, 3, 2, 1), (words for words, _ in entries(desk, version.agreement_id)), strict=True))
+    assert found[5].startswith("Version 5 in force since 1 Jun 2025, until 1 Jan 2026")
+    assert found[1].startswith("Version 1 superseded 1 Jan 2025 to 1 Jun 2025")
+    with time_machine.travel(datetime(2026, 7, 1, tzinfo=UTC), tick=False):
+        assert entries(desk, version.agreement_id)[1][0].startswith("Version 5 ended 1 Jun 2025 to 1 Jan 2026")
+
+
+@pytest.mark.parametrize(
+    ("cadence", "weekday", "day"),
+    [("weekly", 0, "Mon 3 Mar 2025"), ("monthly", 1, "Tue 4 Mar 2025"), ("quarterly", 4, "Fri 4 Apr 2025")],
+)
+def test_the_page_of_an_agreement_says_when_both_sides_meet_next(desk, draft, rita, max_, sofia, cadence, weekday, day):
+    url = reverse(f"{AGREEMENTS}_change", args=[draft.agreement_id])
+    draft.review_cadence, draft.review_weekday = cadence, weekday
+    draft.save()
+    with time_machine.travel(MONDAY, tick=False):
+        assert "Next review" not in desk.get(url).content.decode()  # a draft binds nobody
+        agree(draft, by=rita, marketing=max_, sales=sofia)
+        assert f"Next review {day}" in desk.get(url).content.decode()
 
 
 def test_a_draft_begins_blank_or_from_any_version(desk, agreement, office, rita):
@@ -388,7 +455,7 @@ def test_a_proposed_version_is_shown_and_cannot_be_edited(desk, draft, rita):
     draft.refresh_from_db()
     assert "Frozen terms" in page and draft.terms_hash in page
     assert "hand over at least 50 qualified leads a month" in page
-    assert all(f'<span class="sla-strong">{promise.title}</span>' in page for promise in terms.of(draft).promises)
+    assert all(f"<b>{promise.title}</b>" in page for promise in terms.of(draft).promises)
     assert not response.context["inline_admin_formsets"]
     assert 'name="note"' not in page and 'name="_save"' not in page
 
@@ -477,5 +544,16 @@ def test_a_draft_asks_as_often_for_thirty_commitments_as_for_three(desk, blank, 
             number = blank.commitments.count()
             made = make_commitment(blank, "completeness", code=f"c-{number}", position=number)
             made.scope.create(field="source", operator="is", value="Webinar")
-        with django_assert_max_num_queries(52):
+        with django_assert_max_num_queries(40):
             assert desk.get(url).status_code == 200
+
+
+def test_the_page_of_an_agreement_asks_as_often_for_thirteen_versions_as_for_three(desk, version, rita):
+    url, counts = reverse(f"{AGREEMENTS}_change", args=[version.agreement_id]), []
+    for more in (2, 10):
+        for _ in range(more):
+            signoff.propose(signoff.new_draft_from(version, by=rita, now=MONDAY), by=rita, now=MONDAY)
+        with CaptureQueriesContext(connection) as asked:
+            assert desk.get(url).status_code == 200
+        counts.append(len(asked))
+    assert counts[0] == counts[1] <= 28

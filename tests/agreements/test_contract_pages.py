@@ -45,7 +45,7 @@ def form_of(client, version: Version) -> dict[str, str]:
     for one in inputs:
         attributes = dict(re.findall(r'(\w+)="([^"]*)"', one))
         fields[attributes["name"]] = unescape(attributes.get("value", ""))
-    return {name: fields[name] for name in ("name", "title", "terms_hash", "shown")}
+    return {name: fields[name] for name in ("name", "title", "terms_hash", "statement", "shown")}
 
 
 def sign(client, version: Version, **fields):
@@ -126,6 +126,34 @@ def test_whatever_else_is_posted_is_a_409_and_breaks_nothing(shown, posted, prop
     assert "<script>alert" not in response.content.decode() and "<b>x</b>" not in response.content.decode()
     assert proposed.terms_hash in words(response)
     assert not Signature.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "into"),
+    [('"target":"50"', '"target":"1/0"'), ('"entry_grace_days":"2"', '"entry_grace_days":"1e999999"'),
+     ('"review_weekday":1', '"review_weekday":99')],
+)  # fmt: skip
+def test_terms_shown_that_mean_nothing_break_nothing(what, into, proposed, max_, client):
+    client.force_login(max_)
+    shown = proposed.terms.replace(what, into)
+    assert shown != proposed.terms
+    assert sign(client, proposed, shown=shown, terms_hash=terms.digest(shown)).status_code == 409
+
+
+def test_a_meaning_that_changed_since_it_was_shown_is_not_signed(version, rita, max_, sofia, client):
+    draft = signoff.new_draft_from(version, by=rita, now=MONDAY)
+    waiting = signoff.propose(draft, by=rita, now=MONDAY)
+    client.force_login(max_)
+    response = sign(client, waiting, statement="I have read something else.")
+    assert response.status_code == 409
+    assert "What your signature means has changed since you were shown it." in words(response)
+    assert not waiting.signatures.exists()
+
+
+@pytest.mark.parametrize("name", ["\u200b", " . "])
+def test_a_name_that_prints_as_nothing_is_no_signature(name, proposed, max_, client):
+    client.force_login(max_)
+    assert sign(client, proposed, name=name).status_code == 422
 
 
 def test_after_a_409_the_page_offers_the_frozen_terms_and_never_what_was_refused(proposed, max_, client):
@@ -273,6 +301,15 @@ def test_a_number_that_is_none_is_said(number, version, max_, client):
     assert "version <b>" not in response.content.decode()
 
 
+def test_a_draft_that_was_withdrawn_stays_with_revops(draft, rita, vera, client):
+    signoff.withdraw(draft, by=rita, reason="Obsolete.", now=MONDAY)
+    for name in ("version", "document", "agreement_pdf"):
+        client.force_login(vera)
+        assert client.get(reverse(name, args=[draft.agreement_id, 1])).status_code == 404
+    client.force_login(rita)
+    assert client.get(draft.get_absolute_url()).status_code == 200
+
+
 # --- The alarm ----------------------------------------------------------------------------------------------------
 
 
@@ -285,6 +322,38 @@ def test_the_agreements_page_raises_the_alarm_and_names_the_row(version, vera, c
     page = words(client.get(version.agreement.get_absolute_url()))
     assert "This agreement is not what was signed." in page
     assert f"signature {signature.pk}: name changed since event 3 (signed)" in page
+
+
+@pytest.mark.parametrize("text", ["no JSON", "{}", "[1]"])
+def test_terms_that_cannot_be_read_raise_the_alarm_on_every_page(text, version, rita, max_, client):
+    second = signoff.propose(signoff.new_draft_from(version, by=rita, now=MONDAY), by=rita, now=MONDAY)
+    with triggers_off():
+        Version.objects.filter(pk=version.pk).update(terms=text)
+    one = [version.agreement_id]
+    pages = [
+        version.agreement.get_absolute_url(),
+        f"{version.agreement.get_absolute_url()}?on=2025-03-01",
+        version.get_absolute_url(),
+        second.get_absolute_url(),
+        reverse("document", args=[*one, 1]),
+        reverse("agreement_pdf", args=[*one, 1]),
+        reverse("compare", args=one),
+    ]
+    changed = "admin:agreements_version_change"
+    desk = [
+        reverse("admin:agreements_agreement_change", args=one),
+        reverse(changed, args=[version.pk]),
+        reverse(changed, args=[second.pk]),
+    ]
+    for person, urls in ((max_, pages), (rita, desk)):
+        client.force_login(person)
+        for url in urls:
+            response = client.get(url)
+            assert response.status_code in (200, 409), url
+            assert "This agreement is not what was signed." in words(response), url
+    client.force_login(max_)
+    url = reverse("sign", args=[version.agreement_id, 2])
+    assert client.post(url, {"name": "Max", "title": "Head", "password": "wrong"}).status_code in (409, 422)
 
 
 def test_the_agreements_page_says_when_the_next_review_is(version, vera, client):

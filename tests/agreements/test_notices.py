@@ -107,13 +107,14 @@ def test_a_colleague_of_a_side_that_has_signed_is_asked_no_more(proposed, max_, 
 def test_revops_is_told_of_a_decline_with_the_reason_and_the_new_draft(proposed, max_, sofia, rita):
     sign(proposed, max_)
     signoff.decline(proposed, by=sofia, reason="Four hours are too few.", now=MONDAY + HOUR)
-    assert told(f"declined:{proposed.pk}") == {"rita@example.com"}
+    assert told(f"declined:{proposed.pk}") == {"rita@example.com", "max@example.com"}
     said = letter(f"declined:{proposed.pk}", rita)
     assert said.paragraphs[0] == "Sofia declined for sales: Four hours are too few."
     draft = Version.objects.get(based_on=proposed)
     assert said.link == f"/admin/agreements/version/{draft.pk}/change/"
     signoff.withdraw(draft, by=rita, reason="Enough.", now=MONDAY + HOUR)
-    assert letter(f"declined:{proposed.pk}", rita).link == proposed.agreement.get_absolute_url()
+    assert letter(f"declined:{proposed.pk}", rita).link == proposed.get_absolute_url()
+    assert "without effect" in letter(f"declined:{proposed.pk}", max_).paragraphs[1]
 
 
 # --- Agreed -------------------------------------------------------------------------------------------------------

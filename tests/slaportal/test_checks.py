@@ -3,12 +3,13 @@
 import pytest
 from django.core.checks import run_checks
 
+from slaportal import checks
 from slaportal.checks import BROKERS
 
 SQLITE = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "x"}}
 POSTGRESQL = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "x"}}
 MAIL = {"EMAIL_SCHEME": "smtp", "PORTAL_URL": "https://sla.example.com"}
-GOOD = {"DATABASES": SQLITE, "CELERY_BROKER_URL": "filesystem://", "AGREEMENT_KEYS": {"2026": "x"}, **MAIL}
+GOOD = {"DATABASES": SQLITE, "CELERY_BROKER_URL": "filesystem://", "AGREEMENT_KEYS": {"2026": "x" * 32}, **MAIL}
 
 
 def found(settings, *, deploy: bool = False, **changed: object) -> list[str]:
@@ -79,11 +80,26 @@ def test_every_misconfiguration_is_named_at_once(settings):
 
 
 def test_a_key_that_only_one_machine_has_is_warned_of_where_several_share_a_database(settings):
-    local = {"local": "made here"}
+    local = {"local": "made here " * 4}
     assert found(settings, deploy=True, DATABASES=POSTGRESQL, CELERY_BROKER_URL="redis://x", AGREEMENT_KEYS=local) == [
         "slaportal.W004"
     ]
     assert found(settings, deploy=True, AGREEMENT_KEYS=local) == []
-    both = {"2026": "x", **local}  # the first one seals; what was sealed here before goes on verifying
+    both = {"2026": "x" * 32, **local}  # the first one seals; what was sealed here before goes on verifying
     assert found(settings, deploy=True, DATABASES=POSTGRESQL, CELERY_BROKER_URL="redis://x", AGREEMENT_KEYS=both) == []
     assert found(settings, deploy=True, DATABASES=POSTGRESQL, CELERY_BROKER_URL="redis://x") == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ({"2026": ""}, "it has 0 characters, fewer than 32"),
+        ({"2026": "x" * 31}, "it has 31 characters"),
+        ({"": "x" * 32}, "its name has 0 characters"),
+        ({"x" * 41: "x" * 32}, "its name has 41 characters"),
+    ],
+)
+def test_e006_a_key_that_seals_nothing(keys, why, settings):
+    assert found(settings, AGREEMENT_KEYS={"good": "x" * 32, **keys}) == ["slaportal.E006"]
+    (message,) = checks.agreement_keys()
+    assert why in message.msg

@@ -1,8 +1,9 @@
 """`manage.py verify_agreements`: whether everything that was agreed is still what was agreed."""
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
-from agreements import chain
+from agreements import chain, frozen
 from agreements.models import Agreement
 
 
@@ -34,8 +35,12 @@ class Command(BaseCommand):
             if not misfits and options["verbosity"]:
                 last = one.events.last()
                 self.stdout.write(f"{one}: {last.number} events fit, head {last.mac}" if last else f"{one}: no events")
-        if head and not chain.holds(head, agreements):
+        if missing := frozen.missing(connection):
+            self.stdout.write(self.style.ERROR(f"Frozen rows are not guarded: {', '.join(missing)}. Run migrate."))
+        if head is not None and not chain.holds(head, agreements):
             raise CommandError(f"No event has the head {head}: what was printed or sent with it is no longer there.")
+        if missing:
+            raise CommandError("The triggers on frozen rows are missing or changed.")
         if broken:
             raise CommandError(f"{broken} of {len(agreements)} agreements are not what was agreed.")
         if options["verbosity"]:
