@@ -221,6 +221,7 @@ def test_everything_that_was_written_is_read_back(blank, rita):
         index=0, code="tries", title="Five tries", kind=CATALOGUE["attempts"], calendar=None,
         scope=(terms.Test("phone", Operator.FILLED, ()),), start=Start.ACCEPTED, limit="1.5 hours", limit_seconds=5400,
         attempts=5, target=Fraction(37, 40), monthly_targets={}, baseline=Fraction(2, 5), consequence="Talk",
+        worked_by="Always",
     )  # fmt: skip
     # What makes it complete stands behind it; nothing else differs once it is frozen.
     complete(blank)

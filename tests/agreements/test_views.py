@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from django.urls import reverse
 
-from agreements import signoff
+from agreements import signers, signoff
 from agreements.models import Agreement, Signature, Status, Version
 from agreements.standing import standings
 from tests.conftest import MONDAY, PASSWORD, agree, complete, make_commitment, triggers_off
@@ -27,7 +27,9 @@ def page(client, user, url: str) -> str:
 
 def post_signature(client, user, version: Version, **overrides):
     client.force_login(user)
-    fields = {"name": user.name, "title": "VP", "password": PASSWORD, "terms_hash": version.terms_hash, **overrides}
+    party = signers.signing_party(user, version.agreement)
+    fields = {"name": user.name, "title": "VP", "password": PASSWORD, "terms_hash": version.terms_hash,
+              "statement": signoff.meaning(version, party) if party and version.terms else "", **overrides}  # fmt: skip
     return client.post(reverse("sign", args=[version.agreement_id, version.number]), fields)
 
 

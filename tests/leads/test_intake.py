@@ -14,7 +14,7 @@ from leads.models import Assignment, Clock, Disposition, Handoff, Lead, ReasonCo
 from leads.records import LeadRecord
 from slaportal.models import User
 from slaportal.refusal import Refused
-from tests.conftest import MONDAY, agree, make_commitment, make_record, make_user, receive
+from tests.conftest import MONDAY, agree, complete, make_commitment, make_record, make_user, receive
 
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -56,8 +56,7 @@ def another_agreement(first: Agreement, draft: Version, sign, *, priority: int, 
     version = signoff.new_draft(
         other, by=None, now=MONDAY, calendar=draft.calendar, wanted_from=datetime(2025, 1, 1, tzinfo=UTC).date()
     )
-    make_commitment(version)
-    sign(version)
+    sign(complete(version))
     return other
 
 
