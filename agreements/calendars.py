@@ -24,13 +24,17 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 def public_holidays(country: str, region: str, *, years: Iterable[int]) -> dict[date, str]:
     """Dates and names of public holidays; `ValueError` with a sentence for an unknown country or region."""
+    return dict(_public_holidays(country.upper(), region.upper(), tuple(years)))
+
+
+@lru_cache(maxsize=64)
+def _public_holidays(country: str, region: str, years: tuple[int, ...]) -> dict[date, str]:
+    """Worked out once: every look at a draft asks for the same years."""
     if not country:
         return {}
     try:
         # Named in one language: otherwise frozen terms would depend on the language of the machine that froze them.
-        named = holidays.country_holidays(
-            country.upper(), subdiv=region.upper() or None, years=list(years), language="en_US"
-        )
+        named = holidays.country_holidays(country, subdiv=region or None, years=list(years), language="en_US")
     except NotImplementedError:
         raise ValueError(f"No public holidays are known for country “{country}”, region “{region}”.") from None
     return dict(named)

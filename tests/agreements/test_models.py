@@ -36,7 +36,7 @@ def at(month: int, day: int = 1, hour: int = 0) -> datetime:
 def make_version(agreement: Agreement, number: int, start: datetime | None, end: datetime | None = None, **fields):
     """A version as it stands after its signatures, without the steps that lead there."""
     calendar = BusinessCalendar.objects.get_or_create(name="Any", monday="09:00-17:00")[0]
-    agreed = {"status": Status.AGREED, "agreed_at": MONDAY, "terms": "{}", "terms_hash": "-"}
+    agreed = {"status": Status.AGREED, "proposed_at": MONDAY, "agreed_at": MONDAY, "terms": "{}", "terms_hash": "-"}
     given = {"calendar": calendar, "effective_from": start, "ends_at": end, **agreed, **fields}
     return Version.objects.create(agreement=agreement, number=number, **given)
 
@@ -344,7 +344,7 @@ def test_what_others_rest_on_cannot_be_deleted(version, max_, office):
 @pytest.fixture
 def one_in_each_state(agreement):
     for number, status in enumerate(Status.values, start=1):
-        terms = {"terms": "", "terms_hash": ""} if status == "draft" else {}
+        terms = {"terms": "", "terms_hash": "", "proposed_at": None} if status == "draft" else {}
         make_version(agreement, number, at(number), status=status, **terms)
     return agreement
 
