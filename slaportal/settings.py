@@ -189,7 +189,8 @@ else:
 EMAIL_TIMEOUT = 10  # seconds for each answer of the server; the worker has other work
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="SLA Portal <portal@localhost>")
 # Where the links in mails lead.
-PORTAL_URL = env.str("PORTAL_URL", default="http://127.0.0.1:8000")
+LOCAL_URL = "http://127.0.0.1:8000"
+PORTAL_URL = env.str("PORTAL_URL", default=LOCAL_URL)
 
 # What `agreements` asks of the rooms above it, by dotted name, because it may not import them.
 CLOSURE_CHANGED = "leads.timekeeping.closure_changed"

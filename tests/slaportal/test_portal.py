@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from slaportal.management.commands import portal
+
 PATIENCE = 60
 
 
@@ -90,3 +92,11 @@ def test_a_taken_port_is_said_before_anything_is_done(environment):
         said, _ = portal.communicate(timeout=PATIENCE)
     assert portal.returncode == 1
     assert "Cannot listen on 127.0.0.1" in said
+
+
+@pytest.mark.parametrize(
+    ("said", "found"), [("http://127.0.0.1:8000", "http://10.0.0.5:9000"), ("https://sla.example.com", None)]
+)
+def test_mails_link_to_where_the_portal_listens_unless_somebody_said_where_it_is_reached(said, found, settings):
+    settings.PORTAL_URL = said
+    assert portal.environment("10.0.0.5", 9000).get("PORTAL_URL") == found

@@ -34,7 +34,9 @@ class Command(BaseCommand):
             self.stdout.flush()
             for name, command in commands(host, port).items():
                 # A session of its own: Ctrl-C reaches only this process, which then stops the parts in order.
-                parts[name] = subprocess.Popen(command, start_new_session=True)  # noqa: S603 (our own words)
+                parts[name] = subprocess.Popen(  # noqa: S603 (our own words)
+                    command, start_new_session=True, env=environment(host, port)
+                )
             failed = wait_for_first(parts)
         except KeyboardInterrupt:
             failed = None
@@ -82,6 +84,12 @@ def commands(host: str, port: int) -> dict[str, list[str]]:
     else:
         parts["beat"] = [*celery, "beat", "--pidfile", "", *level]
     return parts
+
+
+def environment(host: str, port: int) -> dict[str, str]:
+    """What the parts run with: where nobody said where the portal is reached, mails link to where it listens."""
+    here = {} if settings.PORTAL_URL != settings.LOCAL_URL else {"PORTAL_URL": f"http://{host}:{port}"}
+    return {**os.environ, **here}
 
 
 def refuse_taken(host: str, port: int) -> None:
