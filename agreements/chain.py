@@ -18,7 +18,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Model, Q
+from django.db.models import Model, Q, QuerySet
 
 from agreements import terms
 from agreements.models import Agreement, AgreementEvent, Status, Version
@@ -219,12 +219,33 @@ def verify(agreement: Agreement) -> list[Misfit]:
         return _misfits(chosen.select_for_update(no_key=True).get())
 
 
+def verify_version(version: Version) -> list[Misfit]:
+    """Everything about one version that does not fit, without the agreement's others; for whoever holds the lock."""
+    events = list(version.events.order_by("number"))
+    numbers = [event.number - 1 for event in events]
+    before = dict(
+        AgreementEvent.objects.filter(agreement=version.agreement_id, number__in=numbers).values_list("number", "mac")
+    )
+    rows = Rows(pk=version.pk)
+    return _collected(
+        *(_misfits_of_event(event, before.get(event.number - 1, ""), rows) for event in events),
+        _misfits_of_versions(Version.objects.filter(pk=version.pk), events),
+    )
+
+
 def _misfits(agreement: Agreement) -> list[Misfit]:
     events = list(agreement.events.order_by("number"))
-    found = []
+    return _collected(
+        _misfits_of_events(agreement, events, Rows(agreement=agreement)),
+        _misfits_of_versions(Version.objects.filter(agreement=agreement), events),
+    )
+
+
+def _collected(*searches: Iterable[Misfit]) -> list[Misfit]:
+    found: list[Misfit] = []
     try:
-        found += _misfits_of_events(agreement, events, Rows(agreement=agreement))
-        found += _misfits_of_versions(agreement, events)
+        for search in searches:
+            found += search
     except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError) as problem:
         # A column holds what it cannot hold; what was found before it stands.
         found.append(Misfit("a row", f"it cannot be read ({type(problem).__name__})"))
@@ -240,19 +261,26 @@ def _misfits_of_events(agreement: Agreement, events: list[AgreementEvent], rows:
     """Numbers without a gap, each seal over what stands there, and the evidence as it was."""
     before = ""
     for expected, event in enumerate(events, start=1):
-        name = f"event {event.number} ({event.what})"
         if event.number != expected:
             yield Misfit(f"event {expected}", "it is missing")
             return
+        yield from _misfits_of_event(event, before, rows)
         if event.key_id not in settings.AGREEMENT_KEYS:
-            yield Misfit(name, f"AGREEMENT_KEYS has no key “{event.key_id}”")
             return
-        if seal(event, before=before) != event.mac:
-            yield Misfit(name, "its keyed hash does not fit what stands there")
-        yield from _misfits_of_evidence(event, rows)
         before = event.mac
     if agreement.last_seal != (last_seal(events[-1]) if events else ""):
         yield Misfit(f"event {len(events) + 1}", "it is missing: the agreement’s last seal is not of its last event")
+
+
+def _misfits_of_event(event: AgreementEvent, before: str, rows: Rows) -> Iterator[Misfit]:
+    """Its seal over what stands there and over the hash before it, and the rows that it vouches for."""
+    name = f"event {event.number} ({event.what})"
+    if event.key_id not in settings.AGREEMENT_KEYS:
+        yield Misfit(name, f"AGREEMENT_KEYS has no key “{event.key_id}”")
+        return
+    if seal(event, before=before) != event.mac:
+        yield Misfit(name, "its keyed hash does not fit what stands there")
+    yield from _misfits_of_evidence(event, rows)
 
 
 def _misfits_of_evidence(event: AgreementEvent, rows: Rows) -> Iterator[Misfit]:
@@ -271,15 +299,12 @@ def _misfits_of_evidence(event: AgreementEvent, rows: Rows) -> Iterator[Misfit]:
                 yield Misfit(name, f"{', '.join(changed)} changed {since}")
 
 
-def _misfits_of_versions(agreement: Agreement, events: list[AgreementEvent]) -> Iterator[Misfit]:
+def _misfits_of_versions(versions: QuerySet[Version], events: list[AgreementEvent]) -> Iterator[Misfit]:
     """Rows that no event vouches for, states that no event led to, and frozen bytes that the rows do not say."""
     vouched = {name for event in events for name in _evidence(event)}
     status = {event.version_id: event.what for event in events if event.what in STEPS}
-    for version in (
-        Version.objects.filter(agreement=agreement)
-        .order_by("number")
-        .prefetch_related("signatures", "criteria", "commitments__calendar", "commitments__scope")
-    ):
+    related = ("signatures", "criteria", "commitments__calendar", "commitments__scope")
+    for version in versions.order_by("number").prefetch_related(*related):
         name = f"version {version.pk}"
         for row in (name, *(f"signature {signature.pk}" for signature in version.signatures.all())):
             if row not in vouched:

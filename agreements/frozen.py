@@ -10,7 +10,7 @@ migrations lift them, and the tests when they empty the tables between two tests
 from collections.abc import Iterable
 
 from django.apps import apps
-from django.db import connections
+from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from agreements.models import AgreementEvent, Commitment, Criterion, Signature, Version
@@ -39,8 +39,8 @@ def unknown_tables() -> list[str]:
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
-    """Make every trigger anew; the same again changes nothing."""
-    with connection.cursor() as cursor:
+    """Make every trigger anew, all or none; the same again changes nothing."""
+    with transaction.atomic(connection.alias), connection.cursor() as cursor:
         for statement in [*_removal(connection), *_creation(connection)]:
             cursor.execute(statement)
 
@@ -62,7 +62,8 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
     wanted = _triggers(connection.vendor)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            functions = {name: (body, [_search_path(connection)]) for name, body in _bodies().items()}
+            path = _search_path(connection)
+            functions = {name: (body, [path]) for name, body in _bodies().items()}
             cursor.execute(
                 "SELECT tgname, pg_get_triggerdef(pg_trigger.oid, true), proname, prosrc, proconfig "
                 "FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid "
@@ -78,6 +79,14 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
             cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
             found = {name for name, sql in cursor.fetchall() if wanted.get(name) == sql}
     return sorted(wanted.keys() - found)
+
+
+def mend(connection: BaseDatabaseWrapper) -> list[str]:
+    """Make the triggers anew if any is missing, as after a migration on SQLite that broke off. Returns which were."""
+    found = missing(connection)
+    if found:
+        install(connection)
+    return found
 
 
 def before_migrate(*, using: str, plan: list, **kwargs: object) -> None:
@@ -231,13 +240,20 @@ def _on_sqlite() -> dict[str, str]:
         rows = f"(id = NEW.id OR ({same}))" if columns else "id = NEW.id"
         return f"EXISTS (SELECT 1 FROM {tables[name]} AS there WHERE {rows} AND {frozen})"
 
+    frozen_version = "there.status <> 'draft'"
+    # Another frozen version with the number, or from the moment, that is now to be this one's.
+    same_place = (
+        f"EXISTS (SELECT 1 FROM {version} AS there WHERE there.id IS NOT NEW.id AND {frozen_version} "
+        "AND there.agreement_id = NEW.agreement_id "
+        "AND (there.number = NEW.number OR there.effective_from = NEW.effective_from))"
+    )
     when = {
-        ("version", "INSERT"): replaces("version", "agreement_id", "number", frozen="status <> 'draft'"),
+        ("version", "INSERT"): f"{replaces('version', frozen=frozen_version)} OR {same_place}",
         ("signature", "INSERT"): (
             f"{replaces('signature', 'version_id', 'party')} OR {replaces('signature', 'version_id', 'signer_id')}"
         ),
         ("agreementevent", "INSERT"): replaces("agreementevent", "agreement_id", "number"),
-        ("version", "UPDATE"): f"{another_id} OR {update_of_version}",
+        ("version", "UPDATE"): f"{another_id} OR {same_place} OR {update_of_version}",
         ("version", "DELETE"): "OLD.status <> 'draft'",
         ("signature", "UPDATE"): always,
         ("signature", "DELETE"): always,

@@ -135,13 +135,14 @@ def sign(
             raise SignoffError(f"{_is(version)}; only a proposed one can be signed.")
         if version.signatures.filter(Q(party=party) | Q(signer=signer)).exists():
             raise SignoffError("Somebody has signed for your side already, or you for the other one.")
-        if terms.digest(version.terms) != version.terms_hash:
-            raise TermsChanged(
-                "The frozen terms of this version have been changed behind everybody’s back, so nobody can sign "
-                "them. Tell RevOps: `manage.py verify_agreements` names the row."
-            )
         if terms_hash != version.terms_hash:
             raise TermsChanged("These are not the terms that you were shown. Read them again, then sign.")
+        # Who was shown what stands here now must not sign what nobody proposed and the other side did not sign.
+        if misfits := chain.verify_version(version):
+            raise TermsChanged(
+                f"This version has been changed behind everybody’s back ({misfits[0]}), so nobody can sign it. Tell "
+                "RevOps: `manage.py verify_agreements` names every row."
+            )
         kept = meaning(version, party)
         if statement not in (None, kept):
             raise TermsChanged(

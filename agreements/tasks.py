@@ -18,9 +18,8 @@ def verify_agreements() -> int:
     Triggers that a migration broken off on SQLite has left out are made anew.
     """
     try:
-        if missing := frozen.missing(connection):
+        if missing := frozen.mend(connection):
             log.error("frozen rows were not guarded: %s", ", ".join(missing))
-            frozen.install(connection)
         return notices.raise_alarms(now=timezone.now())
     except OperationalError as busy:
         log.warning("verify_agreements: left to the next run: %s", busy)

@@ -380,6 +380,14 @@ def test_a_step_taken_since_the_page_was_read_is_no_misfit(history, rita):
     assert chain.verify(read_before) == []
 
 
+def test_one_version_is_verified_by_itself(history):
+    versions = list(history.versions.all())
+    assert [chain.verify_version(version) for version in versions] == [[]] * len(versions)
+    with triggers_off():
+        Signature.objects.filter(version__number=1, party="sales").update(name="Somebody else")
+    assert [version.number for version in versions if chain.verify_version(version)] == [1]
+
+
 def test_sealing_again_seals_nothing_that_is_sealed(history):
     with triggers_off():
         Signature.objects.filter(version__number=1, party="sales").update(name="Somebody else")

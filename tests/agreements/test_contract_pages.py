@@ -92,6 +92,21 @@ def test_terms_that_changed_behind_the_page_are_a_409_with_the_difference(propos
     assert not Signature.objects.exists()
 
 
+def test_terms_that_nobody_proposed_cannot_be_signed_even_by_who_reads_them_again(proposed, max_, sofia, client):
+    client.force_login(max_)
+    assert sign(client, proposed).status_code == 302
+    text = proposed.terms.replace('"target":"50"', '"target":"500"')
+    with triggers_off():
+        Version.objects.filter(pk=proposed.pk).update(terms=text, terms_hash=terms.digest(text))
+    client.force_login(sofia)
+    for _ in range(2):
+        response = sign(client, proposed)  # the page of now, with the hash of now
+        assert response.status_code == 409
+        assert "changed behind everybody’s back" in words(response)
+    proposed.refresh_from_db()
+    assert (proposed.status, proposed.signatures.count()) == (Status.PROPOSED, 1)
+
+
 def test_frozen_terms_whose_hash_is_no_longer_theirs_cannot_be_signed(proposed, max_, client):
     client.force_login(max_)
     left_open = form_of(client, proposed)

@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, models, transaction
 from django.db.models import ProtectedError, RestrictedError
 
-from agreements import checks, frozen, signoff
+from agreements import checks, frozen, signoff, tasks
 from agreements.models import Agreement, AgreementEvent, Commitment, Criterion, Signature, Status, Version
 from slaportal.models import User
 from tests.conftest import MONDAY, make_commitment, triggers_off
@@ -122,7 +122,8 @@ def table_of(model: type[models.Model]) -> str:
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="REPLACE is SQLite's")
 @pytest.mark.parametrize("recursive", ["ON", "OFF"])
 @pytest.mark.parametrize("what", ["signature by id", "signature by side", "event by number", "version by number",
-                                  "commitment by id", "criterion by id", "an id that is taken over"])  # fmt: skip
+                                  "version by its beginning", "commitment by id", "criterion by id",
+                                  "an id that is taken over", "a number that is taken over"])  # fmt: skip
 def test_replace_takes_no_frozen_row_away_whatever_the_connection_was_told(what, recursive, signed, rita):
     draft = signoff.new_draft_from(signed, by=rita, now=MONDAY)
     signature, event = signed.signatures.first(), signed.events.first()
@@ -131,6 +132,7 @@ def test_replace_takes_no_frozen_row_away_whatever_the_connection_was_told(what,
         "signature by side": (Signature, signature, {"id": None, "name": "X", "signer_id": rita.pk}),
         "event by number": (AgreementEvent, event, {"id": None, "detail": "X"}),
         "version by number": (Version, signed, {"id": None, "note": "X"}),
+        "version by its beginning": (Version, signed, {"id": None, "number": 9, "note": "X"}),
         "commitment by id": (Commitment, signed.commitments.first(), {"version_id": draft.pk, "code": "x"}),
         "criterion by id": (Criterion, signed.criteria.first(), {"version_id": draft.pk}),
     }
@@ -144,6 +146,9 @@ def test_replace_takes_no_frozen_row_away_whatever_the_connection_was_told(what,
                     cursor.execute(
                         f"UPDATE OR REPLACE {table_of(Commitment)} SET id = %s WHERE id = %s", [theirs, ours]
                     )
+                elif what == "a number that is taken over":
+                    over = f"UPDATE OR REPLACE {table_of(Version)} SET number = %s WHERE id = %s"
+                    cursor.execute(over, [signed.number, draft.pk])
                 else:
                     model, row, changes = copies[what]
                     values = {**model.objects.values().get(pk=row.pk), **changes}
@@ -330,6 +335,14 @@ def test_a_missing_or_changed_trigger_is_warned_of_until_the_next_migrate():
     assert "migrate" in found.hint
     frozen.after_migrate(using="default")
     assert checks.triggers(databases=["default"]) == []
+
+
+def test_the_hourly_task_mends_triggers_that_a_broken_off_migration_left_out(signed, caplog):
+    frozen.lift(connection)
+    assert tasks.verify_agreements() == 0
+    assert frozen.missing(connection) == []
+    assert "frozen rows were not guarded" in caplog.text
+    assert frozen.mend(connection) == []
 
 
 @pytest.mark.postgresql

@@ -219,13 +219,18 @@ def test_a_proposal_freezes_canonical_json_and_its_sha_256(proposed):
 
 def test_nothing_that_is_edited_later_changes_what_was_proposed(proposed, office, marketing, rita, max_, sofia):
     before, read = row(proposed), terms.of(proposed)
-    with triggers_off():
+    with triggers_off(), transaction.atomic():
         proposed.commitments.update(target=1, title="Other")
         make_commitment(proposed, "routing")
         Criterion.objects.create(version=proposed, field="score", operator="at least", value="99")
         Version.objects.filter(pk=proposed.pk).update(
             monthly_cap=1, wanted_from=date(2025, 2, 2), ends_on=date(2025, 2, 3)
         )
+        assert terms.of(Version.objects.get(pk=proposed.pk)) == read
+        # The rows are no terms, but nobody signs over rows that somebody changed.
+        with pytest.raises(TermsChanged, match="changed behind everybody’s back"):
+            sign(proposed, max_)
+        transaction.set_rollback(True)
     Criterion.objects.create(agreement=proposed.agreement, field="country", value="AT")
     Agreement.objects.filter(pk=proposed.agreement_id).update(name="Other", time_zone="Asia/Tokyo")
     office.monday, office.name = "", "Closed on Mondays"
