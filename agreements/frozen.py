@@ -245,7 +245,8 @@ def _on_sqlite() -> dict[str, str]:
     same_place = (
         f"EXISTS (SELECT 1 FROM {version} AS there WHERE there.id IS NOT NEW.id AND {frozen_version} "
         "AND there.agreement_id = NEW.agreement_id "
-        "AND (there.number = NEW.number OR there.effective_from = NEW.effective_from))"
+        "AND (there.number = NEW.number OR (there.status = 'agreed' AND NEW.status = 'agreed' "
+        "AND there.effective_from = NEW.effective_from)))"
     )
     when = {
         ("version", "INSERT"): f"{replaces('version', frozen=frozen_version)} OR {same_place}",
