@@ -158,7 +158,8 @@ def complete(version: Version) -> Version:
         make_commitment(version, kind, position=1000)
     for field, value in {"target": 95, "baseline": 50}.items():
         promises.filter(**{f"{field}__isnull": True}).update(**{field: value})
-    promises.filter(consequence="").update(consequence="Both sides talk.")
+    blank = [row.pk for row in version.commitments.all() if not row.consequence.strip()]
+    promises.filter(pk__in=blank).update(consequence="Both sides talk.")
     if version.score_threshold is None and not version.criteria.exists() and not version.required_fields:
         Version.objects.filter(pk=version.pk).update(required_fields=["name"])
     Version.objects.filter(pk=version.pk, review_cadence="").update(review_cadence="monthly")
