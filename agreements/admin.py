@@ -51,7 +51,7 @@ class AgreementAdmin(PortalAdmin):
     view_on_site = False
 
     class Media:
-        js = ["criteria.js"]
+        js = ["lines.js", "criteria.js"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agreement]:
         return with_versions(super().get_queryset(request))

@@ -22,7 +22,8 @@ from agreements.calendars import (
     snapshot,
     withdraw_closure,
 )
-from agreements.forms import CalendarForm, ClosureChoiceForm, ClosureForm, WorkingHoursForm, working_day
+from agreements.fields import working_day
+from agreements.forms import CalendarForm, ClosureChoiceForm, ClosureForm, WorkingHoursForm
 from agreements.models import Commitment, Version
 from agreements.wording import hours
 from slaportal.admin import PortalAdmin

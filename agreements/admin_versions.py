@@ -23,10 +23,12 @@ from unfold.forms import BaseDialogForm
 
 from agreements import chain, exchange, marks, signers, signoff, wording
 from agreements.admin_preview import preview, problems, readable
+from agreements.fields import LadderField
 from agreements.forms import CommitmentForm, CommitmentFormSet, ReasonForm, VersionForm
 from agreements.models import Agreement, AgreementEvent, Commitment, Status, Version
 from agreements.standing import Standing, standings
 from slaportal.admin import PortalAdmin
+from slaportal.models import Team
 
 # What the word of a standing looks like: the variant of Unfold's label.
 TONES = {"in force": "success", "planned": "info", "proposed": "primary", "draft": "warning", "declined": "danger"}
@@ -119,17 +121,20 @@ class CommitmentInline(StackedInline):
         ("limit", "unit", "attempts"),
         ("target", "baseline"),
         "monthly_targets",
+        "ladder",
         ("consequence", "code"),
         "position",
     )
 
     def get_formset(self, request: HttpRequest, obj: Version | None = None, **kwargs: Any) -> type[CommitmentFormSet]:
         formset = super().get_formset(request, obj, **kwargs)
-        formset.form.base_fields["calendar"].initial = obj and obj.calendar_id
+        fields = formset.form.base_fields
+        fields["calendar"].initial = obj and obj.calendar_id
+        fields["ladder"] = LadderField(teams=Team.objects.all(), help_text=fields["ladder"].help_text)
         return formset
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Commitment]:
-        return super().get_queryset(request).select_related("calendar").prefetch_related("scope")
+        return super().get_queryset(request).select_related("calendar").prefetch_related("scope", "steps__team")
 
     def formfield_for_foreignkey(
         self, db_field: models.ForeignKey, request: HttpRequest, **kwargs: Any
@@ -183,7 +188,7 @@ class VersionAdmin(PortalAdmin):
     view_on_site = False
 
     class Media:
-        js = ["criteria.js", "commitments.js", "preview.js"]
+        js = ["lines.js", "criteria.js", "ladder.js", "commitments.js", "preview.js"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Version]:
         versions = super().get_queryset(request).select_related("calendar").prefetch_related("signatures")

@@ -49,6 +49,35 @@ class Measure(TextChoices):
     COUNT = "count", "a number each month"
 
 
+class Action(TextChoices):
+    """What a step of a ladder does when a promise comes near its limit, or is past it."""
+
+    OWNER = "tell owner", "tell the owner"
+    MANAGER = "tell manager", "tell the manager"
+    TEAM = "tell team", "tell everybody of a team"
+    ROLE = "tell role", "tell everybody with a role"
+    CHAT = "tell chat", "post in a team’s chat"
+    REASSIGN = "reassign", "reassign to the next rep"
+    QUEUE = "return to queue", "return to the team’s queue"
+    TASK = "task", "open a task for RevOps"
+    PLAN = "recovery plan", "ask for a recovery plan"
+
+    @property
+    def tells(self) -> bool:
+        """Whether it only lets somebody know; the others change something."""
+        return self.value.startswith("tell")
+
+    @property
+    def names_team(self) -> bool:
+        """Whether another team can be named than the one that owes the promise."""
+        return self in (Action.MANAGER, Action.TEAM, Action.CHAT)
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether the lead is taken from its owner."""
+        return self in (Action.REASSIGN, Action.QUEUE)
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of commitment. `starts` is empty where the start is not a choice."""
@@ -71,6 +100,36 @@ class Kind:
     @property
     def has_limit(self) -> bool:
         return self.measure == Measure.CLOCK
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What the steps of such a promise may do. Only what has an owner can be taken from one."""
+        telling = (Action.MANAGER, Action.TEAM, Action.ROLE, Action.CHAT, Action.TASK)
+        if self.has_limit and self.party == Party.SALES:
+            return (Action.OWNER, *telling, Action.REASSIGN, Action.QUEUE)
+        return (*telling, Action.PLAN) if not self.has_limit and self.party == Party.MARKETING else telling
+
+    def objections(
+        self, action: Action, *, share: float | None, offset: int | None, names_team: bool, role: str
+    ) -> dict[str, str]:
+        """Why no promise of this kind can have such a step: by field, with the cure. `share` is in percent."""
+        found = {}
+        if action not in self.actions:
+            offered = ", ".join(one.label for one in self.actions)
+            found["action"] = f"{self.label} cannot “{action.label}”. Choose from: {offered}."
+        elif action == Action.ROLE and not role:
+            found["role"] = "Name the role that is told."
+        if role and action != Action.ROLE:
+            found["role"] = f"“{action.label.capitalize()}” names no role. Leave it blank."
+        if names_team and not action.names_team:
+            found["team"] = f"“{action.label.capitalize()}” names no team. Leave it blank."
+        if (share is None) == (offset is None):
+            found["share"] = "A step comes at a share of the limit, or so many minutes from it. Give one."
+        elif not self.has_limit and offset is not None:
+            found["offset"] = f"{self.label} has no limit to count from. Give a share of the month."
+        elif not self.has_limit and share > 100:
+            found["share"] = "After 100 percent the month is over. Give no more."
+        return found
 
 
 ANY_START = (Start.QUALIFIED, Start.ROUTED, Start.ASSIGNED, Start.ACCEPTED)

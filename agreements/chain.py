@@ -144,6 +144,13 @@ class Rows:
         return self._read("Criterion", self._theirs | self._their_commitments)
 
     @cached_property
+    def steps(self) -> list[dict[str, Any]]:
+        try:
+            return self._read("Step", self._their_commitments)
+        except LookupError:  # in a migration from before there were any
+            return []
+
+    @cached_property
     def signatures(self) -> list[dict[str, Any]]:
         return self._read("Signature", self._theirs)
 
@@ -172,6 +179,7 @@ class Rows:
                     **version(without=NOT_CONTENT),
                     **_named("commitment", commitments),
                     **_named("criterion", criteria),
+                    **_named("step", [row for row in self.steps if row["commitment_id"] in ids]),
                 }
             case "signed":
                 by = (event.version_id, event.actor_id)
@@ -303,7 +311,7 @@ def _misfits_of_versions(versions: QuerySet[Version], events: list[AgreementEven
     """Rows that no event vouches for, states that no event led to, and frozen bytes that the rows do not say."""
     vouched = {name for event in events for name in _evidence(event)}
     status = {event.version_id: event.what for event in events if event.what in STEPS}
-    related = ("signatures", "criteria", "commitments__calendar", "commitments__scope")
+    related = ("signatures", "criteria", "commitments__calendar", "commitments__scope", "commitments__steps__team")
     for version in versions.order_by("number").prefetch_related(*related):
         name = f"version {version.pk}"
         for row in (name, *(f"signature {signature.pk}" for signature in version.signatures.all())):

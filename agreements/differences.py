@@ -16,10 +16,10 @@ from math import ceil
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from agreements import wording
+from agreements import ladders, phrases, wording
 from agreements.business_time import WEEKDAYS
 from agreements.marks import in_order
-from agreements.terms import Promise, Terms, Test
+from agreements.terms import Promise, Rung, Terms, Test
 
 Key = TypeVar("Key")
 Frozen = Mapping[str, Any]
@@ -79,6 +79,7 @@ def _promises(before: Terms, after: Terms) -> Iterator[Change]:
             yield from _aspects(OF_A_PROMISE, old[code], new[code], f"{title} · ")
             yield from _monthly_targets(title, old[code].monthly_targets, new[code].monthly_targets)
             yield from _criteria(f"{title} · leads", old[code].scope, new[code].scope)
+            yield from _steps(f"{title} · ladder", old[code], new[code])
     yield from _order("Order of the promises", [c for c in old if c in new], [c for c in new if c in old], titles.get)
 
 
@@ -86,31 +87,45 @@ def _sentence(promise: Promise, terms: Terms) -> str:
     """The whole promise, for one that is new or gone."""
     clause = wording.clause(promise, terms)
     otherwise = f" If not: {clause.consequence}" if clause.consequence else ""
-    return f"{promise.kind.party.label} will {clause.text}{otherwise}"
+    ladder = f" {clause.ladder}" if clause.ladder else ""
+    return f"{promise.kind.party.label} will {clause.text}{otherwise}{ladder}"
 
 
 def _monthly_targets(title: str, before: Mapping[str, Fraction], after: Mapping[str, Fraction]) -> Iterator[Change]:
     for month in sorted(before.keys() | after.keys()):
         was, now = before.get(month), after.get(month)
         if was != now:
-            words = ("" if figure is None else wording.number(figure) for figure in (was, now))
-            yield _told_apart(f"{title} · {wording.month_of(month)}", *words, was, now)
+            words = ("" if figure is None else phrases.number(figure) for figure in (was, now))
+            yield _told_apart(f"{title} · {phrases.month_of(month)}", *words, was, now)
 
 
 def _criteria(where: str, before: Sequence[Test], after: Sequence[Test]) -> Iterator[Change]:
     """Criteria; one of the same field, and rather of the same comparison too, is one that changed."""
-    kept = Counter(before) & Counter(after)
-    was, now = list((Counter(before) - kept).elements()), list((Counter(after) - kept).elements())
-    for alike in (lambda test: (test.field, test.operator), lambda test: test.field):
+    alike = (lambda test: (test.field, test.operator), lambda test: test.field)
+    yield from (_criterion(where, *pair) for pair in _changed(before, after, *alike))
+    yield from _order(f"{where} · order", *_kept(before, after), str)
+
+
+def _changed(
+    before: Sequence[Key], after: Sequence[Key], *alike: Callable[[Key], object]
+) -> Iterator[tuple[Key | None, Key | None]]:
+    """What does not stand on both sides, paired with what it is most `alike`; then what is gone, and what is new."""
+    was, now = list((Counter(before) - Counter(after)).elements()), list((Counter(after) - Counter(before)).elements())
+    for of in alike:
         for old in list(was):
-            new = next((test for test in now if alike(test) == alike(old)), None)
+            new = next((one for one in now if of(one) == of(old)), None)
             if new is not None:
                 was.remove(old)
                 now.remove(new)
-                yield _criterion(where, old, new)
-    yield from (_criterion(where, old, None) for old in was)
-    yield from (_criterion(where, None, new) for new in now)
-    yield from _order(f"{where} · order", *([test for test in tests if test in kept] for tests in (before, after)), str)
+                yield old, new
+    yield from ((old, None) for old in was)
+    yield from ((None, new) for new in now)
+
+
+def _kept(before: Sequence[Key], after: Sequence[Key]) -> tuple[list[Key], list[Key]]:
+    """What stands on both sides, in the order of each."""
+    kept = Counter(before) & Counter(after)
+    return [one for one in before if one in kept], [one for one in after if one in kept]
 
 
 def _criterion(where: str, before: Test | None, after: Test | None) -> Change:
@@ -120,8 +135,24 @@ def _criterion(where: str, before: Test | None, after: Test | None) -> Change:
     def exactly(test: Test | None) -> object:
         return test and (test.field, test.operator, test.values)
 
-    field = wording.noun((after or before).field)
+    field = phrases.noun((after or before).field)
     return _told_apart(f"{where} · {field}", words(before), words(after), exactly(before), exactly(after))
+
+
+def _steps(where: str, before: Promise, after: Promise) -> Iterator[Change]:
+    """Steps; one that does the same at another moment, or else another thing at that moment, is one that changed."""
+
+    def words(rung: Rung | None, promise: Promise) -> str:
+        return ladders.step(rung, promise) if rung else ""
+
+    def exactly(rung: Rung | None) -> object:
+        return rung and {name: value for name, value in vars(rung).items() if name != "index"}
+
+    old, new = ([replace(rung, index=0) for rung in promise.steps] for promise in (before, after))
+    alike = (lambda rung: (rung.action, rung.team, rung.role), lambda rung: (rung.share, rung.offset_seconds))
+    for was, now in _changed(old, new, *alike):
+        yield _told_apart(where, words(was, before), words(now, after), exactly(was), exactly(now))
+    yield from _order(f"{where} · order", *_kept(old, new), lambda rung: words(rung, after))
 
 
 def _calendar(name: str, before: Frozen | None, after: Frozen | None) -> Iterator[Change]:
@@ -130,7 +161,7 @@ def _calendar(name: str, before: Frozen | None, after: Frozen | None) -> Iterato
         yield Change(where, *("" if one is None else wording.calendar(name, one).text for one in (before, after)))
         return
     yield from _aspects(OF_A_CALENDAR, before, after, f"{where} · ")
-    yield from _days(f"{where} · other hours in", before["special"], after["special"], wording.windows)
+    yield from _days(f"{where} · other hours in", before["special"], after["special"], phrases.windows)
     yield from _days(f"{where} · closed days of", before["closed"], after["closed"], str)
 
 
@@ -212,7 +243,7 @@ def _business_days(where: str, seconds: Callable[[Terms], int]) -> Aspect:
         working_day = terms.calendars[terms.calendar]["working_day_seconds"]
         return Fraction(ceil(Fraction(100 * seconds(terms), working_day)), 100)
 
-    return _aspect(where, days, lambda amount: wording.span(f"{wording.number(amount)} business days"))
+    return _aspect(where, days, lambda amount: phrases.span(f"{phrases.number(amount)} business days"))
 
 
 def _figure(where: str, figure: Callable[[Promise], Fraction | None]) -> Aspect:
@@ -221,7 +252,7 @@ def _figure(where: str, figure: Callable[[Promise], Fraction | None]) -> Aspect:
     def words(promise: Promise) -> str:
         if figure(promise) is None:
             return ""
-        return wording.percentage(figure(promise)) if promise.is_share else f"{wording.number(figure(promise))} a month"
+        return phrases.percentage(figure(promise)) if promise.is_share else f"{phrases.number(figure(promise))} a month"
 
     return Aspect(where, lambda promise: (figure(promise), promise.is_share), words)
 
@@ -229,7 +260,7 @@ def _figure(where: str, figure: Callable[[Promise], Fraction | None]) -> Aspect:
 def _effective_from(terms: Terms) -> str:
     if terms.effective_from is None:
         return "the second signature"
-    return wording.day_of(terms.effective_from.astimezone(ZoneInfo(terms.time_zone)).date())
+    return phrases.day_of(terms.effective_from.astimezone(ZoneInfo(terms.time_zone)).date())
 
 
 BETWEEN = (
@@ -238,7 +269,7 @@ BETWEEN = (
     _aspect("Sales team", lambda terms: terms.sales_team),
     _aspect("Time zone", lambda terms: terms.time_zone),
     Aspect("Effective from", lambda terms: terms.effective_from, _effective_from),
-    _aspect("Ends with", lambda terms: terms.ends_on, wording.day_of),
+    _aspect("Ends with", lambda terms: terms.ends_on, phrases.day_of),
 )
 DEFINITION = (
     _aspect(
@@ -247,13 +278,13 @@ DEFINITION = (
     _aspect(
         "A complete record",
         lambda terms: terms.required_fields,
-        lambda fields: wording.enumeration([wording.noun(field) for field in fields]),
+        lambda fields: phrases.enumeration([phrases.noun(field) for field in fields]),
     ),
 )
 OF_A_PROMISE = (
     _aspect("title", lambda promise: promise.title),
     Aspect("kind", lambda promise: promise.kind.code, lambda promise: promise.kind.label),
-    _aspect("limit", lambda promise: promise.limit or None, wording.span),
+    _aspect("limit", lambda promise: promise.limit or None, phrases.span),
     _aspect("start", lambda promise: promise.start, lambda start: start.label),
     Aspect("hours", lambda promise: promise.calendar, lambda promise: promise.calendar or "every hour counts"),
     _aspect("attempts", lambda promise: promise.attempts),
@@ -274,7 +305,7 @@ TOGETHER = (
 OF_A_CALENDAR = (
     _aspect("time zone", lambda frozen: frozen["time_zone"]),
     Aspect("opening hours", lambda frozen: frozen["hours"], wording.hours),
-    _aspect("business day", lambda frozen: frozen["working_day_seconds"], wording.in_hours),
+    _aspect("business day", lambda frozen: frozen["working_day_seconds"], phrases.in_hours),
     _aspect(
         "public holidays of",
         lambda frozen: (frozen["country"], frozen["region"]) if "country" in frozen else None,

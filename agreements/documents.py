@@ -19,7 +19,7 @@ from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.utils.text import slugify
 
-from agreements import marks, terms, wording
+from agreements import marks, phrases, terms, wording
 from agreements.models import Signature, Status, Version
 from agreements.signers import SIGNING_PARTIES
 from agreements.terms import Terms
@@ -116,15 +116,15 @@ def _status(version: Version, as_of: datetime, zone: ZoneInfo) -> str:
     if version.is_draft:
         return f"Draft as of {as_of.astimezone(zone):%-d %B %Y, %H:%M}; not proposed yet"
     if version.status == Status.PROPOSED:
-        return f"Proposed on {wording.day_of(version.proposed_at.astimezone(zone))}; not yet agreed"
-    return f"{version.get_status_display()} on {wording.day_of(as_of.astimezone(zone))}"
+        return f"Proposed on {phrases.day_of(version.proposed_at.astimezone(zone))}; not yet agreed"
+    return f"{version.get_status_display()} on {phrases.day_of(as_of.astimezone(zone))}"
 
 
 def _in_force(version: Version, agreed: Terms, zone: ZoneInfo) -> str:
     """From when, and until when, as far as the version itself says it: what replaces it later stands in the portal."""
     if version.status in (Status.DECLINED, Status.WITHDRAWN):
         return "It never took effect"
-    until = f" to {wording.day_of(agreed.ends_on)}" if agreed.ends_on else ", until a later version takes its place"
+    until = f" to {phrases.day_of(agreed.ends_on)}" if agreed.ends_on else ", until a later version takes its place"
     if version.status == Status.AGREED:
         applied = ", applied to history" if version.is_retroactive else ""
         return f"From {_beginning(version.effective_from, zone)}{applied}{until}"

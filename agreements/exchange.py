@@ -19,14 +19,14 @@ import holidays
 from django.db import transaction
 from django.forms.models import model_to_dict
 
-from agreements import signoff, terms, terms_file, wording
+from agreements import phrases, signoff, terms, terms_file, wording
 from agreements.business_time import WEEKDAYS, write_windows
 from agreements.calendars import BusinessCalendar, SpecialDay, snapshot
 from agreements.catalogue import Operator
-from agreements.models import Agreement, Criterion, Version
+from agreements.models import Agreement, Criterion, Step, Version
 from agreements.reviews import DEFAULT_REVIEW_DAY
 from agreements.terms_file import Contents
-from slaportal.models import User
+from slaportal.models import Team, User
 from slaportal.refusal import Refused
 
 STARTERS = Path(__file__).parent / "starters"
@@ -97,6 +97,7 @@ def import_draft(
     file = terms_file.read(text)
     with transaction.atomic():
         found, remarks = _calendars(file, calendars or {})
+        teams, unknown = _teams(file, agreement)
         fields = {**file.fields, "calendar": found[file.data["calendar"]]}
         if note is not None:
             fields["note"] = note
@@ -106,7 +107,10 @@ def import_draft(
             promise.commitment.version, promise.commitment.calendar = version, found[promise.calendar]
             promise.commitment.save(force_insert=True)
             _add(promise.scope, commitment=promise.commitment)
-    return Imported(version, (*_not_taken_over(file, agreement), *remarks))
+            for step in promise.steps:
+                step.commitment, step.team = promise.commitment, step.team and teams.get(step.team.name)
+            Step.objects.bulk_create(promise.steps)
+    return Imported(version, (*_not_taken_over(file, agreement), *remarks, *unknown))
 
 
 def draft_from_template(
@@ -209,7 +213,7 @@ def _unlike(here: BusinessCalendar, frozen: Mapping[str, Any]) -> list[str]:
         several = f"{len(days)} days, the first of them " if len(days) > 1 else ""
         remarks.append(
             f"Calendar “{here}” is the portal’s, and opens otherwise than in the file on {several}"
-            f"{wording.day_of(date.fromisoformat(days[0]))}."
+            f"{phrases.day_of(date.fromisoformat(days[0]))}."
         )
     return remarks
 
@@ -222,6 +226,22 @@ def _in_short(frozen: Mapping[str, Any]) -> str:
     return f"{wording.hours(frozen)}, {f'with the public holidays of {where}' if where else 'without public holidays'}"
 
 
+def _teams(file: Contents, agreement: Agreement) -> tuple[dict[str, Team], list[str]]:
+    """The teams that steps name, by their names in the file, with a remark on each that there is not.
+
+    Its own two are those of the agreement.
+    """
+    data = file.data["agreement"]
+    own = {data["marketing_team"]: agreement.marketing_team, data["sales_team"]: agreement.sales_team}
+    named = {step.team.name for promise in file.promises for step in promise.steps if step.team}
+    others = Team.objects.filter(name__in=named - own.keys()) if named - own.keys() else ()
+    found = {**{team.name: team for team in others}, **own}
+    return found, [
+        f"There is no team “{name}” here. Steps that name it tell the team that owes the promise. Choose anew."
+        for name in sorted(named - found.keys())
+    ]
+
+
 # --- What belongs to the agreement --------------------------------------------------------------------------------
 
 
@@ -232,16 +252,16 @@ def _not_taken_over(file: Contents, agreement: Agreement) -> list[str]:
     others = [f"{key.replace('_', ' ')} “{told[key]}”" for key, value in own.items() if value != told[key]]
     if others:
         verb = "are" if len(others) > 1 else "is"
-        remarks.append(f"The file’s {wording.enumeration(others)} {verb} not taken over: the agreement has its own.")
+        remarks.append(f"The file’s {phrases.enumeration(others)} {verb} not taken over: the agreement has its own.")
     if data["scope"] != _scope(agreement):
         said = f"scope “{_in_words(data['scope'])}”" if data["scope"] else "cover of every lead"
         remarks.append(f"The file’s {said} is not taken over: the scope stands on the agreement.")
     days = []
     if data["effective_from"]:
         start = datetime.fromisoformat(data["effective_from"]).astimezone(ZoneInfo(told["time_zone"]))
-        days.append(f"first day {wording.day_of(start)}")
+        days.append(f"first day {phrases.day_of(start)}")
     if data["ends_on"]:
-        days.append(f"last day {wording.day_of(date.fromisoformat(data['ends_on']))}")
+        days.append(f"last day {phrases.day_of(date.fromisoformat(data['ends_on']))}")
     if days:
         remarks.append(f"The file’s {' and '.join(days)} {'are' if len(days) > 1 else 'is'} left open. Choose anew.")
     if data["review_cadence"] and data.get("review_weekday") is None:

@@ -1,8 +1,7 @@
-"""Forms of the admin: terms with their criteria as plain text, calendars, and what the dialogs ask."""
+"""Forms of the admin: terms with their criteria and ladders as plain text, calendars, and what the dialogs ask."""
 
 import json
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -24,77 +23,14 @@ from unfold.widgets import (
 )
 
 from agreements import exchange
-from agreements.business_time import BusinessTime
 from agreements.calendars import WEEKDAYS, BusinessCalendar, Closure, WorkingHours, validate_windows
-from agreements.catalogue import CATALOGUE, FIELDS, Measure, Operator
-from agreements.models import Agreement, Commitment, Criterion, Status, Version
-from agreements.plain_text import parse_criteria, parse_monthly_targets, write_criteria, write_monthly_targets
+from agreements.catalogue import CATALOGUE, FIELDS, Measure
+from agreements.fields import CalendarChoiceField, CriteriaField, LadderField, ListedChoiceField, MonthlyTargetsField
+from agreements.models import Agreement, Commitment, Status, Step, Version
+from agreements.plain_ladders import complaints, write_ladder
+from agreements.plain_text import write_criteria
 from agreements.standing import standings
 from agreements.terms_file import MOST_BYTES
-from slaportal.templatetags.display import duration
-
-
-class LinesField(forms.CharField):
-    """Text whose lines mean something; how the lines end does not."""
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return (initial or "").split() != (data or "").split()
-
-
-class CriteriaField(LinesField):
-    """Criteria as text; cleans to unsaved `Criterion` rows. The browser shows them as rows (criteria.js)."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        widget = UnfoldAdminExpandableTextareaWidget(
-            {
-                "placeholder": "score is at least 80\nindustry is one of Logistics; Energy",
-                "data-criteria-fields": json.dumps(list(FIELDS.values())),
-                "data-criteria-operators": json.dumps([operator.label for operator in Operator]),
-                "spellcheck": "false",
-            }
-        )
-        super().__init__(required=False, widget=widget, **kwargs)
-
-    def clean(self, value: str) -> list[Criterion]:
-        return parse_criteria(super().clean(value))
-
-
-class MonthlyTargetsField(LinesField):
-    """Leads by month as text; cleans to the mapping that the model keeps."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        widget = UnfoldAdminExpandableTextareaWidget({"placeholder": "2026-12: 30"})
-        super().__init__(required=False, widget=widget, **kwargs)
-
-    def prepare_value(self, value: Any) -> str:
-        return write_monthly_targets(value) if isinstance(value, Mapping) else value
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return super().has_changed(self.prepare_value(initial), data)
-
-    def clean(self, value: str) -> dict[str, int]:
-        return parse_monthly_targets(super().clean(value))
-
-
-def working_day(calendar: BusinessCalendar) -> timedelta:
-    """One business day of a calendar (T4)."""
-    return BusinessTime(calendar.time_zone, calendar.weekly_hours).working_day
-
-
-class ListedChoiceField(forms.ModelChoiceField):
-    """A choice of rows that asks the database for none that stands in its list of choices."""
-
-    def to_python(self, value: Any) -> Any:
-        listed = self.choices if isinstance(self.choices, list) else ()
-        found = (choice.instance for choice, _ in listed if choice and str(choice) == str(value))
-        return next(found, None) or super().to_python(value)
-
-
-class CalendarChoiceField(ListedChoiceField):
-    """A choice of calendar that says what a business day is on each."""
-
-    def label_from_instance(self, calendar: BusinessCalendar) -> str:
-        return f"{calendar} (one business day is {duration(working_day(calendar))})"
 
 
 class CriteriaForm(forms.ModelForm):
@@ -195,6 +131,7 @@ def kinds_for_script() -> str:
                 "attempts": kind.takes_attempts,
                 "monthly": kind.measure == Measure.COUNT,
                 "starts": [start.value for start in kind.starts],
+                "actions": [action.label for action in kind.actions],
             }
             for kind in CATALOGUE.values()
         }
@@ -217,6 +154,7 @@ class CommitmentForm(CriteriaForm):
         help_text="Short name that stays the same from version to version; blank: made from the title.",
     )
     monthly_targets = MonthlyTargetsField(help_text="Months whose volume differs, one a line.")
+    ladder = LadderField(help_text="What happens by itself while it is not kept; none: nothing does.")
     position = forms.IntegerField(required=False, initial=0, widget=forms.HiddenInput)
 
     class Meta:
@@ -227,6 +165,11 @@ class CommitmentForm(CriteriaForm):
         )
         field_classes = {"calendar": CalendarChoiceField}
         widgets = {"consequence": UnfoldAdminExpandableTextareaWidget}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["ladder"] = write_ladder(self.instance.steps.all())
 
     def clean_position(self) -> int:
         return self.cleaned_data["position"] or 0
@@ -246,7 +189,17 @@ class CommitmentForm(CriteriaForm):
             cleaned["attempts"] = None
         if kind.measure != Measure.COUNT:
             cleaned["monthly_targets"] = {}
+        if problems := complaints(cleaned.get("ladder", ()), kind.code):
+            self.add_error("ladder", problems)
         return cleaned
+
+    def _save_m2m(self) -> None:
+        super()._save_m2m()
+        if "ladder" in self.changed_data:
+            self.instance.steps.all().delete()
+            for position, step in enumerate(self.cleaned_data["ladder"]):
+                step.commitment, step.position = self.instance, position
+            Step.objects.bulk_create(self.cleaned_data["ladder"])
 
     def _post_clean(self) -> None:
         """A row that nobody touched stands as it was found, and is not held against the database once more."""

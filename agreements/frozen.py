@@ -1,7 +1,8 @@
 """Rows that never change again, and the triggers that see to it, whoever asks: a form, a bulk call, a cascade, raw SQL.
 
-A version is free while it is a draft. From the proposal on only its status moves, forward; its commitments and criteria
-stand with it. Signatures and events are free never. The calendars of a version are frozen inside its terms.
+A version is free while it is a draft. From the proposal on only its status moves, forward; its commitments, their
+steps and its criteria stand with it. Signatures and events are free never. The calendars of a version are frozen inside
+its terms.
 
 The triggers are made anew after each migrate, because SQLite drops them whenever Django remakes a table. Only
 migrations lift them, and the tests when they empty the tables between two tests.
@@ -13,10 +14,10 @@ from django.apps import apps
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from agreements.models import AgreementEvent, Commitment, Criterion, Signature, Version
+from agreements.models import AgreementEvent, Commitment, Criterion, Signature, Step, Version
 
 PREFIX = "frozen_"
-FROZEN = (Version, Commitment, Criterion, Signature, AgreementEvent)
+FROZEN = (Version, Commitment, Criterion, Step, Signature, AgreementEvent)
 # Tables of this room that may change; what was agreed keeps its own copy of what it needs of them.
 FREE = ("agreement", "businesscalendar", "closure", "specialday", "workinghours")
 
@@ -24,6 +25,7 @@ SAID = {
     "version": "What was proposed never changes: only the status of a version moves, and only forward.",
     "commitment": "What was proposed never changes: this commitment belongs to a version that is no draft.",
     "criterion": "What was proposed never changes: this criterion belongs to a version that is no draft.",
+    "step": "What was proposed never changes: this step belongs to a version that is no draft.",
     "signature": "A signature never changes and never goes.",
     "agreementevent": "What happened to an agreement never changes and never goes.",
 }
@@ -148,11 +150,13 @@ def _bodies() -> dict[str, str]:
     version, commitment = Version._meta.db_table, Commitment._meta.db_table
     # FOR SHARE: who proposes in this instant is waited for, and then the answer is no.
     still_free = f"coalesce((SELECT status = 'draft' FROM {version} WHERE id = {{}} FOR SHARE), true)"
-    parent = f"coalesce({{0}}.version_id, (SELECT version_id FROM {commitment} WHERE id = {{0}}.commitment_id))"
+    of_commitment = f"(SELECT version_id FROM {commitment} WHERE id = {{0}}.commitment_id)"
+    parent = f"coalesce({{0}}.version_id, {of_commitment})"
     bodies = {
         "version": _version_on_postgresql(),
         "commitment": _both_rows(still_free.format("{0}.version_id")),
         "criterion": _both_rows(still_free.format(parent)),
+        "step": _both_rows(still_free.format(of_commitment)),
         "signature": "RAISE restrict_violation USING MESSAGE = said;",
         "agreementevent": "RAISE restrict_violation USING MESSAGE = said;",
     }
@@ -217,10 +221,14 @@ def _on_sqlite() -> dict[str, str]:
     def taken(parent: str) -> str:
         return f"EXISTS (SELECT 1 FROM {version} WHERE id = {parent} AND status <> 'draft')"
 
+    def of_commitment(row: str) -> str:
+        return f"(SELECT version_id FROM {commitment} WHERE id = {row}.commitment_id)"
+
     def by_parent(row: str) -> str:
-        return taken(
-            f"coalesce({row}.version_id, (SELECT version_id FROM {commitment} WHERE id = {row}.commitment_id))"
-        )
+        return taken(f"coalesce({row}.version_id, {of_commitment(row)})")
+
+    def of_step(row: str) -> str:
+        return taken(of_commitment(row))
 
     columns = [field.column for field in Version._meta.concrete_fields if field.column != "status"]
     changed = _any_changed(columns)
@@ -268,6 +276,9 @@ def _on_sqlite() -> dict[str, str]:
         ("criterion", "INSERT"): f"{by_parent('NEW')} OR {replaces('criterion', frozen=by_parent('there'))}",
         ("criterion", "UPDATE"): f"{another_id} OR {by_parent('OLD')} OR {by_parent('NEW')}",
         ("criterion", "DELETE"): by_parent("OLD"),
+        ("step", "INSERT"): f"{of_step('NEW')} OR {replaces('step', frozen=of_step('there'))}",
+        ("step", "UPDATE"): f"{another_id} OR {of_step('OLD')} OR {of_step('NEW')}",
+        ("step", "DELETE"): of_step("OLD"),
     }
     return {
         f"{PREFIX}{name}_{step.lower()}": (

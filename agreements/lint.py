@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from agreements import wording
+from agreements import ladder_lint, phrases, wording
 from agreements.business_time import WEEKDAYS, BusinessTime
 from agreements.calendars import WorkingHours, snapshot, thaw
 from agreements.catalogue import Dimension
@@ -27,7 +27,7 @@ from agreements.terms import of as terms_of
 from slaportal.models import Party
 
 INCOMPLETE, NOT_MEASURABLE, UNREACHABLE = "incomplete", "not measurable", "unreachable"
-CALENDAR, TOO_HEAVY = "calendar", "too heavy"
+CALENDAR, LADDER, TOO_HEAVY = "calendar", "ladder", "too heavy"
 
 # What every agreement needs, by the side whose promise it is above all: what it says, and what one would add.
 NEEDED = {
@@ -40,7 +40,7 @@ OPEN_TIME_AN_ATTEMPT = timedelta(hours=1)
 # People who share no open minute in four weeks never meet.
 FOUR_WEEKS, MINUTE = timedelta(weeks=4), timedelta(minutes=1)
 # One A4 page at 10 pt: how long a line of body text is, how many there are, and what the title and a heading take.
-CHARACTERS_A_LINE, LINES_A_PAGE = 95, 55
+CHARACTERS_A_LINE, LINES_A_PAGE = 95, 56
 LINES_OF_TITLE, LINES_OF_HEADING = 3, 2
 
 
@@ -75,6 +75,7 @@ def of(version: Version, *, now: datetime, agreed: Terms | None = None) -> list[
     return [
         *lint(terms, today=today),
         *_owners_elsewhere(version, terms, now),
+        *(_of_ladder(*remark) for remark in ladder_lint.by_people(version.agreement, terms)),
         *from_leads(version, terms, now=now),
     ]
 
@@ -93,6 +94,7 @@ def lint(terms: Terms, *, today: date) -> list[Lint]:
         *_at_odds_with_attempts(terms, standing, weeks),
         *_calendars(terms, today),
         *_sealed_too_soon(terms, standing, weeks),
+        *(_of_ladder(*remark) for remark in ladder_lint.by_terms(terms)),
         *_too_heavy(terms),
     ]
 
@@ -108,7 +110,7 @@ def incomplete(terms: Terms) -> list[Lint]:
         found.append(Lint(INCOMPLETE, "no-definition", "score_threshold", "", says))
     found += _not_promised(terms)
     for promise in terms.promises:
-        found += _left_blank(promise)
+        found += [*_left_blank(promise), *_impossible_steps(promise)]
     if not terms.review_cadence:
         says = "Nobody looks at the scorecard together. Choose how often both sides review it."
         found.append(Lint(INCOMPLETE, "no-review-cadence", "review_cadence", "", says))
@@ -121,7 +123,7 @@ def _not_promised(terms: Terms) -> Iterator[Lint]:
     for party in (Party.MARKETING, Party.SALES):
         needed = {dimension: said for dimension, (whose, *said) in NEEDED.items() if whose == party}
         if not any(promise.kind.party == party for promise in terms.promises):
-            cure = wording.enumeration([cure for _, cure in needed.values()])
+            cure = phrases.enumeration([cure for _, cure in needed.values()])
             says = f"{party.label} promises nothing, and an agreement binds both sides. Add at least {cure}."
             yield Lint(INCOMPLETE, f"{party.value}-promises-nothing", "", "", says)
             continue
@@ -144,6 +146,13 @@ def _left_blank(promise: Promise) -> Iterator[Lint]:
         yield Lint(INCOMPLETE, "no-consequence", "consequence", promise.code, says)
 
 
+def _impossible_steps(promise: Promise) -> Iterator[Lint]:
+    """Steps that would freeze and never be done."""
+    yield from (
+        Lint(INCOMPLETE, "impossible-step", "ladder", promise.code, says) for says in ladder_lint.impossible(promise)
+    )
+
+
 # --- Not measurable -----------------------------------------------------------------------------------------------
 
 
@@ -154,7 +163,7 @@ def _two_limits(terms: Terms) -> Iterator[Lint]:
         others = [one for one in timed[:index] if one.kind == promise.kind and _can_meet(one, promise, terms)]
         if others:
             says = (
-                f"{_name(promise)} can cover the same lead as {wording.enumeration([_name(one) for one in others])}, "
+                f"{_name(promise)} can cover the same lead as {phrases.enumeration([_name(one) for one in others])}, "
                 f"which then has two limits of one kind ({promise.kind.label.lower()}). Narrow what they apply to, so "
                 "that each lead has one."
             )
@@ -177,7 +186,7 @@ def _unreachable(terms: Terms, today: date) -> Iterator[Lint]:
 
 def _why_not(promise: Promise, where: str, calendar: BusinessTime, start: datetime) -> tuple[str, str] | None:
     """Why the limit cannot be kept, as a code and a sentence; None where it can."""
-    name, allowed = _name(promise), wording.span(promise.limit)
+    name, allowed = _name(promise), phrases.span(promise.limit)
     limit = timedelta(seconds=promise.limit_seconds)
     if promise.calendar is not None and not holds(calendar, start, limit):
         return "too-little-open-time", (
@@ -210,13 +219,13 @@ def _at_odds_with_attempts(terms: Terms, timed: Sequence[Promise], weeks: Ordina
     cadences = [promise for promise in timed if promise.kind.needs_attempts]
     for promise in timed:
         meeting = [cadence for cadence in cadences if _can_meet(promise, cadence, terms)]
-        allowed = f"{_name(promise)} allows {wording.span(promise.limit)}, but"
+        allowed = f"{_name(promise)} allows {phrases.span(promise.limit)}, but"
         match promise.kind.code:
             case "disposition":
                 longer = (one for one in meeting if starts_no_later(promise, one) and weeks.is_shorter(promise, one))
                 if cadence := next(longer, None):
                     says = (
-                        f"{allowed} the attempts of {_name(cadence)} go on for {wording.span(cadence.limit)}. Allow at "
+                        f"{allowed} the attempts of {_name(cadence)} go on for {phrases.span(cadence.limit)}. Allow at "
                         "least as long, or ask for the attempts sooner."
                     )
                     yield Lint(UNREACHABLE, "closed-before-attempts-end", "limit", promise.code, says)
@@ -224,7 +233,7 @@ def _at_odds_with_attempts(terms: Terms, timed: Sequence[Promise], weeks: Ordina
                 shorter = (one for one in meeting if starts_no_later(one, promise) and weeks.is_shorter(one, promise))
                 if cadence := next(shorter, None):
                     says = (
-                        f"{allowed} {_name(cadence)} wants all attempts within {wording.span(cadence.limit)}. Ask for "
+                        f"{allowed} {_name(cadence)} wants all attempts within {phrases.span(cadence.limit)}. Ask for "
                         "the first response sooner, or allow longer for the attempts."
                     )
                     yield Lint(UNREACHABLE, "response-after-attempts", "limit", promise.code, says)
@@ -241,12 +250,12 @@ def _calendars(terms: Terms, today: date) -> Iterator[Lint]:
         commitment = "" if name == terms.calendar or not users else users[0]
         days = {
             **{f"{WEEKDAYS[int(day)]}s": pairs for day, pairs in frozen["hours"].items()},
-            **{wording.day_of(date.fromisoformat(day)): pairs for day, pairs in frozen["special"].items()},
+            **{phrases.day_of(date.fromisoformat(day)): pairs for day, pairs in frozen["special"].items()},
         }
         early = [day for day, pairs in days.items() if any(end == "23:59" for _, end in pairs)]
         if early:
             says = (
-                f"“{name}” closes at 23:59 on {wording.enumeration(early)}, so the last minute of the day does not "
+                f"“{name}” closes at 23:59 on {phrases.enumeration(early)}, so the last minute of the day does not "
                 "count. Write 24:00."
             )
             yield Lint(CALENDAR, "closes-at-23-59", "calendar", commitment, says)
@@ -255,7 +264,7 @@ def _calendars(terms: Terms, today: date) -> Iterator[Lint]:
         if (has_holidays and frozen.get("country") != "") or _is_always_open(frozen):
             continue
         cure = "Look at its country and region" if frozen.get("country") else "Choose the country whose days it keeps"
-        says = f"“{name}” knows no public holiday before {wording.day_of(until)}, so limits run on through all. {cure}."
+        says = f"“{name}” knows no public holiday before {phrases.day_of(until)}, so limits run on through all. {cure}."
         yield Lint(CALENDAR, "no-holidays", "calendar", commitment, says)
 
 
@@ -271,10 +280,10 @@ def _sealed_too_soon(terms: Terms, timed: Sequence[Promise], weeks: OrdinaryWeek
     if longer:
         longest = max(longer, key=weeks.end)
         working_day = terms.calendars[terms.calendar]["working_day_seconds"]
-        days = wording.number(Fraction(terms.sealing_grace_seconds, working_day))
+        days = phrases.number(Fraction(terms.sealing_grace_seconds, working_day))
         says = (
             f"A scorecard is final {days} business {'day' if days == '1' else 'days'} after its period, but "
-            f"{_name(longest)} allows {wording.span(longest.limit)}. Lengthen the grace until every clock has run out."
+            f"{_name(longest)} allows {phrases.span(longest.limit)}. Lengthen the grace until every clock has run out."
         )
         yield Lint(CALENDAR, "sealed-before-the-longest-limit", "sealing_grace_days", "", says)
 
@@ -306,11 +315,18 @@ def _owners_elsewhere(version: Version, terms: Terms, now: datetime) -> Iterator
         ]
         if elsewhere:
             says = (
-                f"{wording.enumeration(sorted(elsewhere))} {'is' if len(elsewhere) == 1 else 'are'} never there while "
+                f"{phrases.enumeration(sorted(elsewhere))} {'is' if len(elsewhere) == 1 else 'are'} never there while "
                 f"“{name}” is open, by which {_name(promise)} counts. Choose another calendar, or correct the working "
                 "hours."
             )
             yield Lint(CALENDAR, "owners-elsewhere", "calendar", promise.code, says)
+
+
+# --- Ladders ------------------------------------------------------------------------------------------------------
+
+
+def _of_ladder(promise: Promise, code: str, says: str) -> Lint:
+    return Lint(LADDER, code, "ladder", promise.code, says)
 
 
 # --- Too heavy ----------------------------------------------------------------------------------------------------
@@ -319,7 +335,7 @@ def _owners_elsewhere(version: Version, terms: Terms, now: datetime) -> Iterator
 def _too_heavy(terms: Terms) -> Iterator[Lint]:
     lines = length(terms)
     if lines > LINES_A_PAGE:
-        pages = wording.number(Fraction(ceil(10 * lines / LINES_A_PAGE), 10))
+        pages = phrases.number(Fraction(ceil(10 * lines / LINES_A_PAGE), 10))
         says = (
             f"It would fill about {pages} pages, and people keep what they can read on one. Start small: keep the few "
             "promises that matter most, and add others once these are kept."
@@ -336,13 +352,19 @@ def length(terms: Terms) -> int:
         document.covers,
         *terms.note.splitlines(),
         *document.qualified,
-        *(f"{one.title} · {one.text}{' If not: ' if one.consequence else ''}{one.consequence}" for one in clauses),
+        *map(_printed, clauses),
         *document.both,
         *(f"{calendar.name} · {calendar.text}" for calendar in document.calendars),
         *document.notes,
     ]
     body = sum(max(ceil(len(text) / CHARACTERS_A_LINE), 1) for text in paragraphs)
     return LINES_OF_TITLE + headings * LINES_OF_HEADING + body
+
+
+def _printed(clause: wording.Clause) -> str:
+    """A promise as it stands on paper, where its ladder runs on in the same paragraph."""
+    otherwise = f"If not: {clause.consequence}" if clause.consequence else ""
+    return " ".join(filter(None, (clause.title, "·", clause.text, otherwise, clause.ladder)))
 
 
 # --- Promises -----------------------------------------------------------------------------------------------------
@@ -367,5 +389,5 @@ def _name(promise: Promise) -> str:
 
 
 def _hours(span: timedelta) -> str:
-    hours = wording.number(Fraction(int(span.total_seconds()), 3600))
-    return f"{hours}{wording.NBSP}{'hour' if hours == '1' else 'hours'}"
+    hours = phrases.number(Fraction(int(span.total_seconds()), 3600))
+    return f"{hours}{phrases.NBSP}{'hour' if hours == '1' else 'hours'}"

@@ -79,6 +79,7 @@ class MarkedClause:
     title: Line
     text: Line
     consequence: Line
+    ladder: Line
     mark: Mark
 
 
@@ -158,7 +159,7 @@ def _clause(code: str, before: Clause | None, after: Clause | None, mark: Mark) 
     def line(part: str) -> Line:
         return _line(*(getattr(clause, part, "") for clause in (before, after)))
 
-    return MarkedClause(code, line("title"), line("text"), line("consequence"), mark)
+    return MarkedClause(code, line("title"), line("text"), line("consequence"), line("ladder"), mark)
 
 
 def _hours(name: str, before: Hours | None, after: Hours | None, mark: Mark) -> MarkedHours:

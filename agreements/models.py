@@ -6,7 +6,7 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
 from django.urls import reverse
@@ -20,8 +20,9 @@ from agreements.calendars import (  # noqa: F401 (Django finds the tables here)
     SpecialDay,
     WorkingHours,
 )
-from agreements.catalogue import CATALOGUE, FIELDS, KIND_CHOICES, Kind, Measure, Operator, Start, Unit
+from agreements.catalogue import CATALOGUE, FIELDS, KIND_CHOICES, Action, Kind, Measure, Operator, Start, Unit
 from agreements.reviews import DEFAULT_REVIEW_DAY, Cadence
+from slaportal import roles
 from slaportal.models import Party, Team, User, validate_time_zone
 
 
@@ -383,12 +384,94 @@ def validate_field(name: str) -> None:
         raise ValidationError(f"Leads have no field “{name}”. Use {', '.join(FIELDS)} or attributes.<name>.")
 
 
-class Criterion(models.Model):
-    """Field, operator, value: in an agreement's scope, a version's lead definition, or a commitment's scope."""
+SHARE_RANGE = "A step comes at 1 to 1000 percent."
+# In minutes, about three months of an office's hours.
+FARTHEST = 30_000
+OFFSET_RANGE = "A step comes within 30,000 minutes of the limit."
 
-    agreement = models.ForeignKey(Agreement, models.CASCADE, null=True, blank=True, related_name="scope")
-    version = models.ForeignKey(Version, models.CASCADE, null=True, blank=True, related_name="criteria")
-    commitment = models.ForeignKey(Commitment, models.CASCADE, null=True, blank=True, related_name="scope")
+
+class Step(models.Model):
+    """One step of a commitment's ladder: when so much of its limit is used up, this is done.
+
+    Of a promise without a limit it is so much of the month, and done only when the promise is behind its pace.
+    """
+
+    commitment = models.ForeignKey(Commitment, models.CASCADE, related_name="steps")
+    share = models.PositiveSmallIntegerField(
+        "at",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1, SHARE_RANGE), MaxValueValidator(1000, SHARE_RANGE)],
+        help_text="Percent of the limit, counted like the limit; without a limit, of the month.",
+    )
+    offset = models.SmallIntegerField(
+        "or minutes from the limit",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(-FARTHEST, OFFSET_RANGE), MaxValueValidator(FARTHEST, OFFSET_RANGE)],
+        help_text="Counted like the limit: -30 is half an hour before it is used up, 60 an hour after.",
+    )
+    action = models.CharField(max_length=16, choices=Action)
+    team = models.ForeignKey(
+        Team, models.PROTECT, null=True, blank=True, related_name="+", help_text="Blank: the team that owes it."
+    )
+    role = models.CharField(max_length=20, blank=True, choices=[(role, role) for role in roles.ROLES])
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(share__isnull=True, offset__isnull=False) | Q(share__isnull=False, offset__isnull=True),
+                name="step_share_or_offset",
+                violation_error_message="A step comes at a share of the limit, or so many minutes from it: give one.",
+            ),
+            models.CheckConstraint(
+                condition=Q(share__isnull=True) | Q(share__gte=1, share__lte=1000),
+                name="step_share_in_range",
+                violation_error_message=SHARE_RANGE,
+            ),
+            models.CheckConstraint(
+                condition=Q(offset__isnull=True) | Q(offset__gte=-FARTHEST, offset__lte=FARTHEST),
+                name="step_offset_in_range",
+                violation_error_message=OFFSET_RANGE,
+            ),
+            models.CheckConstraint(
+                condition=Q(action="tell role") & ~Q(role="") | ~Q(action="tell role") & Q(role=""),
+                name="step_role_where_one_is_told",
+                violation_error_message="Name the role that is told, and only there.",
+            ),
+            models.CheckConstraint(
+                condition=Q(team__isnull=True) | Q(action__in=["tell team", "tell chat", "tell manager"]),
+                name="step_team_where_one_is_told",
+                violation_error_message="Name a team only where it, its manager or its chat is told.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        when = f"{self.share} %" if self.share is not None else f"{self.offset:+} min"
+        return f"{when}: {self.get_action_display()}"
+
+    def clean(self) -> None:
+        """Refuse what the commitment's kind cannot do, naming the field and the cure."""
+        super().clean()
+        kind = CATALOGUE.get(self.commitment.kind)
+        if kind is None or self.action not in Action:
+            return
+        problems = kind.objections(
+            Action(self.action),
+            share=self.share,
+            offset=self.offset,
+            names_team=self.team is not None,
+            role=self.role,
+        )
+        if problems:
+            raise ValidationError(problems)
+
+
+class Comparison(models.Model):
+    """Field, operator, value."""
+
     field = models.CharField(
         max_length=60, validators=[validate_field], help_text="Such as source, company_size or attributes.product."
     )
@@ -396,17 +479,7 @@ class Criterion(models.Model):
     value = models.CharField(max_length=500, blank=True, help_text="Several values are separated by semicolons.")
 
     class Meta:
-        verbose_name_plural = "criteria"
-        ordering = ["id"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(agreement__isnull=False, version__isnull=True, commitment__isnull=True)
-                | Q(agreement__isnull=True, version__isnull=False, commitment__isnull=True)
-                | Q(agreement__isnull=True, version__isnull=True, commitment__isnull=False),
-                name="criterion_has_one_parent",
-                violation_error_message="A criterion belongs to one agreement, version or commitment.",
-            )
-        ]
+        abstract = True
 
     def __str__(self) -> str:
         return f"{FIELDS.get(self.field, self.field)} {Operator(self.operator).label} {self.value}".strip()
@@ -427,6 +500,27 @@ class Criterion(models.Model):
         several = self.operator in (Operator.ONE_OF, Operator.NONE_OF)
         given = self.value.split(";") if several else [self.value]
         return [text.strip() for text in given if text.strip()]
+
+
+class Criterion(Comparison):
+    """Field, operator, value: in an agreement's scope, a version's lead definition, or a commitment's scope."""
+
+    agreement = models.ForeignKey(Agreement, models.CASCADE, null=True, blank=True, related_name="scope")
+    version = models.ForeignKey(Version, models.CASCADE, null=True, blank=True, related_name="criteria")
+    commitment = models.ForeignKey(Commitment, models.CASCADE, null=True, blank=True, related_name="scope")
+
+    class Meta:
+        verbose_name_plural = "criteria"
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(agreement__isnull=False, version__isnull=True, commitment__isnull=True)
+                | Q(agreement__isnull=True, version__isnull=False, commitment__isnull=True)
+                | Q(agreement__isnull=True, version__isnull=True, commitment__isnull=False),
+                name="criterion_has_one_parent",
+                violation_error_message="A criterion belongs to one agreement, version or commitment.",
+            )
+        ]
 
 
 class Signature(models.Model):

@@ -15,8 +15,8 @@ from django.urls import reverse
 from agreements import chain, differences, documents, signers, terms
 from agreements.models import Agreement, Status, Version
 from slaportal import outbox, roles
+from slaportal.letters import Attachment, Letter
 from slaportal.models import Notice, User
-from slaportal.outbox import Attachment, Letter
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +48,9 @@ def raise_alarms(*, now: datetime) -> int:
         if misfits := chain.verify(agreement):
             found += 1
             log.error("agreement %s is not what was signed: %s", agreement.pk, misfits[0])
-            outbox.post(
-                f"alarm:{agreement.pk}:{terms.digest(str(misfits[0]))[:12]}:{now:%Y-%m-%d}",
-                recipients=_revops(),
-                letter="agreements.notices.alarm",
-                about=agreement.pk,
-                now=now,
-            )
+            key = f"alarm:{agreement.pk}:{terms.digest(str(misfits[0]))[:12]}:{now:%Y-%m-%d}"
+            letter = "agreements.notices.alarm"
+            outbox.post(outbox.to_people(_revops(), key=key, kind="alarm", letter=letter, about=agreement.pk), now=now)
     return found
 
 
@@ -63,14 +59,14 @@ def _revops() -> QuerySet[User]:
 
 
 def _post(event: str, version: Version, letter: str, people: Iterable[User], now: datetime) -> None:
-    outbox.post(
-        f"{event}:{version.pk}", recipients=people, letter=f"agreements.notices.{letter}", about=version.pk, now=now
-    )
+    key, name = f"{event}:{version.pk}", f"agreements.notices.{letter}"
+    outbox.post(outbox.to_people(people, key=key, kind="agreement", letter=name, about=version.pk), now=now)
 
 
 # --- Letters ------------------------------------------------------------------------------------------------------
 
 
+@outbox.one_by_one
 def please_sign(notice: Notice) -> Letter | None:
     """The request to read and sign, with what changes; only while this person's side has not signed."""
     version = _version(notice)
@@ -98,6 +94,7 @@ def please_sign(notice: Notice) -> Letter | None:
     )
 
 
+@outbox.one_by_one
 def declined(notice: Notice) -> Letter | None:
     """That a side declined, with the reason; to RevOps also where the next draft waits."""
     version = _version(notice)
@@ -114,6 +111,7 @@ def declined(notice: Notice) -> Letter | None:
     return Letter(subject=f"Declined: {version}", paragraphs=tuple(paragraphs), link_label=label, link=link)
 
 
+@outbox.one_by_one
 def agreed(notice: Notice) -> Letter | None:
     """The signed document, with the chain's head, which proves later that nothing was taken away."""
     version = _version(notice)
@@ -125,7 +123,7 @@ def agreed(notice: Notice) -> Letter | None:
         f"{row.name} for {row.get_party_display().lower()}" for row in version.signatures.order_by("signed_at", "pk")
     )
     files: tuple[Attachment, ...] = ()
-    if documents.can_draw_pdf():
+    if notice.channel == Notice.Channel.EMAIL and documents.can_draw_pdf():
         drawn = documents.pdf(version, now=notice.created_at)
         files = (Attachment(documents.file_name(version), drawn, "application/pdf"),)
     return Letter(
@@ -144,6 +142,7 @@ def agreed(notice: Notice) -> Letter | None:
     )
 
 
+@outbox.one_by_one
 def alarm(notice: Notice) -> Letter | None:
     """That an agreement is not what was signed, and the first row by which one can tell; while it is so."""
     agreement = Agreement.objects.get(pk=notice.about)

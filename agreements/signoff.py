@@ -18,6 +18,7 @@ from agreements.models import (
     Criterion,
     Signature,
     Status,
+    Step,
     Version,
     local_midnight,
 )
@@ -72,11 +73,14 @@ def new_draft_from(version: Version, *, by: User | None, now: datetime) -> Versi
     content = {name: value for name, value in kept.items() if Version._meta.get_field(name).editable}
     draft = new_draft(version.agreement, by=by, now=now, calendar=version.calendar, based_on=version, **content)
     _copy_criteria(version.criteria.all(), version=draft)
-    for commitment in version.commitments.select_related("calendar").prefetch_related("scope"):
-        scope = list(commitment.scope.all())
+    for commitment in version.commitments.select_related("calendar").prefetch_related("scope", "steps"):
+        scope, steps = list(commitment.scope.all()), list(commitment.steps.all())
         fields = model_to_dict(commitment, exclude=["id", "version", "calendar"])
         copy = Commitment.objects.create(version=draft, calendar=commitment.calendar, **fields)
         _copy_criteria(scope, commitment=copy)
+        for step in steps:
+            step.pk, step._state.adding, step.commitment = None, True, copy
+        Step.objects.bulk_create(steps)
     return draft
 
 

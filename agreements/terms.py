@@ -17,12 +17,13 @@ from django.core.exceptions import ObjectDoesNotExist
 
 from agreements.business_time import BusinessTime
 from agreements.calendars import HOLIDAY_YEARS_AHEAD, snapshot, thaw
-from agreements.catalogue import CATALOGUE, FIELDS, Kind, Measure, Operator, Start, Unit
-from agreements.models import Commitment, Criterion, Version
+from agreements.catalogue import CATALOGUE, FIELDS, Action, Kind, Measure, Operator, Start, Unit
+from agreements.models import Commitment, Criterion, Step, Version
 from slaportal.refusal import Refused
 
 # 2 adds `review_weekday` (absent: no day was named) and each calendar's `country` and `region` (absent: unknown).
-SCHEMA = 2
+# 3 adds each commitment's `steps` (absent: nothing happens by itself).
+SCHEMA = 3
 
 # Seconds in one unit; a business day is the calendar's own working day (rule T4).
 UNIT_SECONDS = {
@@ -56,6 +57,27 @@ class Test:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """A step of a promise's ladder: at a share of the limit (or of the month), or so many seconds from the limit.
+
+    `index` is its place in the terms; a `team` is named where another one than that which owes the promise is told.
+    """
+
+    index: int
+    action: Action
+    share: Fraction | None = None
+    offset_seconds: int | None = None
+    team: str = ""
+    role: str = ""
+
+    def position(self, limit_seconds: int) -> Fraction:
+        """After how many seconds of the clock it comes; never before the start."""
+        if self.share is not None:
+            return self.share * limit_seconds
+        return Fraction(max(limit_seconds + self.offset_seconds, 0))
+
+
+@dataclass(frozen=True)
 class Promise:
     """A commitment of frozen terms. `limit_seconds` counts on `calendar`, or on every hour where that is None."""
 
@@ -74,10 +96,18 @@ class Promise:
     baseline: Fraction | None
     consequence: str
     worked_by: str = ""  # the calendar that it names, also where its limit counts every hour
+    steps: tuple[Rung, ...] = ()
 
     @property
     def is_share(self) -> bool:
         return self.kind.measure != Measure.COUNT
+
+    @property
+    def ladder(self) -> tuple[Rung, ...]:
+        """The steps in the order in which they come; of those that come at once, as they are written down."""
+        # Without a limit, shares are of the month, and how long that is makes no difference to their order.
+        limit = 1 if self.limit_seconds is None else self.limit_seconds
+        return tuple(sorted(self.steps, key=lambda rung: rung.position(limit)))
 
 
 @dataclass(frozen=True)
@@ -112,6 +142,10 @@ class Terms:
         named = {name: thaw(frozen, closures.get(frozen["id"], ())) for name, frozen in self.calendars.items()}
         return {None: BusinessTime.always(), **named}
 
+    def promise(self, code: str) -> Promise:
+        """The commitment with this code."""
+        return next(promise for promise in self.promises if promise.code == code)
+
     def fields_read(self) -> set[str]:
         """Fields that any criterion or the list of required fields reads: what a handoff must copy (rule A1)."""
         criteria = [*self.scope, *self.criteria, *(c for promise in self.promises for c in promise.scope)]
@@ -124,7 +158,7 @@ def write(version: Version, *, years_to: int) -> dict[str, Any]:
     asked = version.asked_start
     years_from = (asked.astimezone(zone).year if asked else version.created_at.year) - 1
     years = range(min(years_from, years_to), years_to + 1)
-    commitments = list(version.commitments.select_related("calendar").prefetch_related("scope"))
+    commitments = list(version.commitments.select_related("calendar").prefetch_related("scope", "steps__team"))
     calendars = {c.pk: c for c in [version.calendar, *(row.calendar for row in commitments)]}
     return {
         "schema": SCHEMA,
@@ -167,7 +201,7 @@ def _content(version: Version, commitments: Iterable[Commitment]) -> dict[str, A
 def unlike_rows(version: Version) -> list[str]:
     """What the frozen terms say otherwise than the version's own rows; names that others may change do not count.
 
-    Reads `version.commitments`, with calendar and scope, and `version.criteria`; fetch them before.
+    Reads `version.commitments`, with calendar, scope and steps, and `version.criteria`; fetch them before.
     """
     commitments = version.commitments.all()
     try:
@@ -176,6 +210,8 @@ def unlike_rows(version: Version) -> list[str]:
         wrong = [key for key, value in rows.items() if key in frozen and frozen[key] != value]
         for now, was, row in pairs:
             now["calendar"], was["calendar"] = row.calendar_id, frozen["calendars"][was["calendar"]]["id"]
+            for step in (*now["steps"], *was.setdefault("steps", [])):
+                step["team"] = bool(step["team"])
             # What the catalogue says of a kind may change with a release; the row did not.
             derived = {"party", *(() if row.start else ("start",))}
             if any(was[key] != value for key, value in now.items() if key in was and key not in derived):
@@ -277,7 +313,29 @@ def _commitment(row: Commitment) -> dict[str, Any]:
         "monthly_targets": {month: plain_number(Decimal(str(value))) for month, value in row.monthly_targets.items()},
         "baseline": plain_number(row.baseline),
         "consequence": row.consequence,
+        "steps": [_step(step) for step in row.steps.all()],
     }
+
+
+def _step(row: Step) -> dict[str, Any]:
+    return {
+        "share": row.share,
+        "offset": row.offset,
+        "action": row.action,
+        "team": row.team.name if row.team else "",
+        "role": row.role,
+    }
+
+
+def _rung(index: int, row: Mapping[str, Any]) -> Rung:
+    return Rung(
+        index=index,
+        action=Action(row["action"]),
+        share=None if row["share"] is None else Fraction(row["share"], 100),
+        offset_seconds=None if row["offset"] is None else row["offset"] * 60,
+        team=row["team"],
+        role=row["role"],
+    )
 
 
 def _promise(index: int, row: Mapping[str, Any], calendars: Mapping[str, Mapping[str, Any]]) -> Promise:
@@ -304,4 +362,5 @@ def _promise(index: int, row: Mapping[str, Any], calendars: Mapping[str, Mapping
         baseline=Fraction(row["baseline"]) / scale if row["baseline"] else None,
         consequence=row["consequence"],
         worked_by=row["calendar"],
+        steps=tuple(_rung(place, step) for place, step in enumerate(row.get("steps", ()))),
     )

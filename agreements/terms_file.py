@@ -19,7 +19,8 @@ from agreements import shapes
 from agreements.business_time import BusinessTime, write_windows
 from agreements.calendars import WEEKDAYS, BusinessCalendar, SpecialDay, public_holidays
 from agreements.catalogue import CATALOGUE, Measure, Operator, Start
-from agreements.models import YEARS, Agreement, Commitment, Criterion, Version, validate_field
+from agreements.models import YEARS, Agreement, Commitment, Criterion, Step, Version, validate_field
+from agreements.plain_ladders import MOST_STEPS
 from agreements.plain_text import ALONE, SEVERAL
 from agreements.shapes import Check, Each, Record, anything, line, maybe, one_of, shown, whole
 from agreements.signoff import MOST_COMMITMENTS
@@ -45,11 +46,12 @@ class BadTerms(Refused):
 
 @dataclass(frozen=True)
 class PromiseRows:
-    """A commitment with its scope; `calendar` names one of the file."""
+    """A commitment with its scope and steps; `calendar` and the steps' teams are named as in the file."""
 
     commitment: Commitment
     calendar: str
     scope: list[Criterion]
+    steps: list[Step]
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,12 @@ def read(text: str) -> Contents:
         fields={name: _cleaned(Version, name, given[name]) for name in VERSION_KEYS if given.get(name) is not None},
         criteria=[_criterion(test) for test in definition["criteria"]],
         promises=[
-            PromiseRows(_commitment(row, position), row["calendar"], [_criterion(test) for test in row["scope"]])
+            PromiseRows(
+                commitment=(commitment := _commitment(row, position)),
+                calendar=row["calendar"],
+                scope=[_criterion(test) for test in row["scope"]],
+                steps=_steps(row, commitment),
+            )
             for position, row in enumerate(data["commitments"])
         ],
     )
@@ -134,6 +141,16 @@ def _commitment(row: Mapping[str, Any], position: int = 0) -> Commitment:
     months = {month: int(Decimal(leads)) for month, leads in row["monthly_targets"].items()}
     start = (row["start"] or "") if kind.starts else ""
     return Commitment(**fields, kind=kind.code, start=start, monthly_targets=months, position=position)
+
+
+def _steps(row: Mapping[str, Any], commitment: Commitment) -> list[Step]:
+    """The ladder, whose teams are names alone. Before schema 3 there was none."""
+    return [
+        Step(
+            **{**step, "team": Team(name=step["team"]) if step["team"] else None}, commitment=commitment, position=place
+        )
+        for place, step in enumerate(row.get("steps", ()))
+    ]
 
 
 def _cleaned(model: type[models.Model], name: str, value: Any) -> Any:
@@ -253,6 +270,11 @@ def _commitment_as_a_whole(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"attempts {shown(row['attempts'])}: {kind.label} counts no attempts. Write null."
     if row["monthly_targets"] and kind.measure != Measure.COUNT:
         yield f"monthly_targets: {kind.label} has no targets by month. Write {{}}."
+    steps = _steps(row, commitment)
+    if len(steps) > MOST_STEPS:
+        yield f"steps: there are {len(steps)}; a ladder has no more than {MOST_STEPS}."
+    for number, step in enumerate(steps[:MOST_STEPS], start=1):
+        yield from (f"steps {number}: {sentence}" for sentence in _said_by(step.clean))
 
 
 def _calendar_as_a_whole(frozen: Mapping[str, Any]) -> Iterator[str]:
@@ -313,6 +335,12 @@ CALENDAR = Record(
     optional=frozenset({"country", "region"}),
     whole=_calendar_as_a_whole,
 )
+STEP = Record(
+    {
+        **{name: _of(Step, name) for name in ("share", "offset", "action", "role")},
+        "team": lambda value: None if value == "" else _of(Team, "name")(value),
+    }
+)
 # Of a commitment, what its row takes over as it stands.
 COMMITMENT_KEYS = ("code", "title", "limit", "unit", "attempts", "target", "baseline", "consequence")
 COMMITMENT = Record(
@@ -323,7 +351,9 @@ COMMITMENT = Record(
         "scope": [CRITERION],
         "start": maybe(one_of(Start.values)),
         "monthly_targets": Each(_month, _leads),
+        "steps": [STEP],
     },
+    optional=frozenset({"steps"}),
     whole=_commitment_as_a_whole,
 )
 # Likewise of a version; the others stand in the definition.

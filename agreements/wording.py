@@ -7,18 +7,28 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any
 
+from agreements import ladders
 from agreements.business_time import WEEKDAYS
-from agreements.catalogue import FIELDS, Operator, Start
+from agreements.catalogue import Operator, Start
+from agreements.phrases import (
+    NBSP,
+    day_of,
+    enumeration,
+    in_hours,
+    month_of,
+    noun,
+    number,
+    percentage,
+    span,
+    windows,
+)
 from agreements.reviews import Cadence
 from agreements.terms import Promise, Terms, Test
 from slaportal.models import Party
 
-NBSP = "\N{NO-BREAK SPACE}"
 BOUNDS = (Operator.AT_LEAST, Operator.AT_MOST)
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 AROUND_THE_CLOCK = {str(day): [["00:00", "24:00"]] for day in range(7)}
-# Field names that are none in a sentence.
-NOUNS = {"email": "e-mail address", "phone": "phone number", "title": "job title"}
 # What a lead does that has the value; other fields, and other comparisons, are said with “has”.
 VERBS = {
     "score": "scores",
@@ -49,12 +59,13 @@ CLOCK_STARTS = {
 
 @dataclass(frozen=True)
 class Clause:
-    """One commitment: `text` continues “Sales will …” and names no consequence."""
+    """One commitment: `text` continues “Sales will …” and names neither the consequence nor the ladder."""
 
     code: str
     title: str
     text: str
     consequence: str
+    ladder: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,7 +121,7 @@ def clause(promise: Promise, terms: Terms) -> Clause:
     if promise.baseline is not None:
         figure = percentage(promise.baseline) if promise.is_share else number(promise.baseline)
         text += f"; today {figure}"
-    return Clause(promise.code, promise.title, f"{text}.", promise.consequence)
+    return Clause(promise.code, promise.title, f"{text}.", promise.consequence, ladders.sentence(promise))
 
 
 def definition(terms: Terms) -> tuple[str, ...]:
@@ -132,8 +143,8 @@ def both(terms: Terms) -> tuple[str, ...]:
     return (
         *([f"look at the scorecard together {together};"] if together else []),
         f"dispute a decision within {_days(terms.dispute_seconds, day)} of it, and not later;",
-        f"enter what they did within {_days(terms.entry_grace_seconds, day)}: what a person enters later is kept as "
-        "evidence and stops no clock;",
+        f"enter what they did within {_days(terms.entry_grace_seconds, day)}: later entries are evidence and stop no "
+        "clock;",
         f"take a scorecard as final {_days(terms.sealing_grace_seconds, day)} after its period ends.",
     )
 
@@ -155,7 +166,7 @@ def notes(terms: Terms) -> tuple[str, ...]:
         "A meaningful touch is a two-way contact with a person on both ends, whoever began it.",
         clock_start(terms),
         "A lead stays under the version in force when it qualified; no later version moves it.",
-        f"Days and months begin in {terms.time_zone}; the graces are counted in “{terms.calendar}” hours.",
+        f"Days and months begin in {terms.time_zone}; graces count in “{terms.calendar}” hours.",
         f"Groups of fewer than {terms.minimum_group} leads are reported as “too few”.",
     ]
     if terms.monthly_cap is not None:
@@ -221,52 +232,6 @@ def calendar(name: str, frozen: Mapping[str, Any]) -> Hours:
             for year, days in groupby(closed, key=lambda entry: entry[0].year)
         ),
     )
-
-
-def windows(pairs: Iterable[Sequence[str]]) -> str:
-    """“9:00–12:00 and 13:00–17:30”; empty when closed."""
-    return enumeration([f"{begin.removeprefix('0')}–{end.removeprefix('0')}" for begin, end in pairs])
-
-
-def in_hours(seconds: int) -> str:
-    """“8.5 hours”."""
-    return f"{number(Fraction(seconds, 3600))}{NBSP}hours"
-
-
-def percentage(share: Fraction) -> str:
-    """A share of the terms as agreed, unrounded: “95 %”."""
-    return f"{number(share * 100)}{NBSP}%"
-
-
-def span(limit: str) -> str:
-    """A limit of the terms: “1 business day”, “4 business hours”."""
-    amount, unit = limit.split(" ", 1)
-    return f"{amount}{NBSP}{unit.removesuffix('s') if amount == '1' else unit}"
-
-
-def number(value: Fraction) -> str:
-    """A figure of the terms, with two decimals at most and none that say nothing."""
-    return f"{float(value):.2f}".rstrip("0").rstrip(".")
-
-
-def day_of(day: date) -> str:
-    """“3 March 2026”."""
-    return f"{day:%-d %B %Y}"
-
-
-def month_of(month: str) -> str:
-    """“December 2026” of “2026-12”."""
-    return f"{date.fromisoformat(f'{month}-01'):%B %Y}"
-
-
-def noun(field: str) -> str:
-    """What a field of a lead is called in a sentence."""
-    return NOUNS.get(field) or FIELDS.get(field) or field.removeprefix("attributes.").replace("_", " ")
-
-
-def enumeration(words: Sequence[str], last: str = "and") -> str:
-    """“a, b and c”."""
-    return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 # --- One sentence for each kind of the catalogue -----------------------------------------------------------------
@@ -359,7 +324,7 @@ CLAUSES: dict[str, Callable[[Promise, Terms], str]] = {
 
 
 def _within(promise: Promise, terms: Terms, start: str | None = None) -> str:
-    """“within 4 business hours after accepting it (Mon–Fri 9:00–17:30, Europe/Berlin)”."""
+    """“within 4 business hours after accepting it (Mon–Fri 9:00–17:30)”."""
     if promise.calendar is not None:
         when = f" ({_short_hours(promise.calendar, terms)})"
     else:
@@ -369,9 +334,12 @@ def _within(promise: Promise, terms: Terms, start: str | None = None) -> str:
 
 
 def _short_hours(name: str, terms: Terms) -> str:
-    """The opening hours where they are one span; else the calendar's name, whose hours stand on the same page."""
+    """The opening hours where they are one span; else the calendar's name, whose hours stand on the same page.
+
+    A zone is named where it is not the agreement's.
+    """
     text = hours(terms.calendars[name])
-    return text if text.count(", ") < 2 else f"“{name}” hours"
+    return text.removesuffix(f", {terms.time_zone}") if text.count(", ") < 2 else f"“{name}” hours"
 
 
 def _share(promise: Promise, what: str = "handoffs") -> str:

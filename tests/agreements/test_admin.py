@@ -12,8 +12,9 @@ from django.urls import reverse
 from agreements import signoff, terms
 from agreements.calendars import BusinessCalendar, add_closure
 from agreements.forms import free_code
-from agreements.models import Agreement, Closure, Commitment, Status, Version
-from tests.conftest import MONDAY, PASSWORD, agree, complete, make_calendar, make_commitment
+from agreements.models import Agreement, Closure, Commitment, Status, Step, Version
+from slaportal import roles
+from tests.conftest import MONDAY, PASSWORD, agree, complete, make_calendar, make_commitment, make_step
 
 CALENDARS = "admin:agreements_businesscalendar"
 AGREEMENTS = "admin:agreements_agreement"
@@ -384,6 +385,91 @@ def test_a_promise_that_cannot_be_measured_is_refused_at_the_field(desk, blank, 
     assert not Commitment.objects.exists()
 
 
+def ladder_of(version: Version, code: str) -> list[str]:
+    """The steps of a commitment, as they stand in the database."""
+    steps = Step.objects.filter(commitment__version=version, commitment__code=code).select_related("team")
+    return [f"{step}{f' ({step.team or step.role})' if step.team or step.role else ''}" for step in steps]
+
+
+def test_a_ladder_is_written_with_its_commitment_and_comes_back_as_it_was_written(desk, blank):
+    typed = (
+        "at 50 %: tell the owner\r\n"
+        "30 minutes before the limit: tell the manager (Marketing DACH)\r\n\r\n"
+        "at the limit: tell everybody with a role (Sales leader)\r\n"
+        "2 hours after the limit: reassign to the next rep\r\n"
+    )
+    response = save(desk, blank, row(blank, "first_response", limit=4, unit="business hours", ladder=typed))
+    assert response.status_code == 302, row_errors(response)
+    assert ladder_of(blank, "first-response") == [
+        "50 %: tell the owner",
+        "-30 min: tell the manager (Marketing DACH)",
+        "100 %: tell everybody with a role (Sales leader)",
+        "+120 min: reassign to the next rep",
+    ]
+    assert [step.position for step in Step.objects.all()] == [0, 1, 2, 3]
+    shown = as_shown(desk.get(reverse(f"{VERSIONS}_change", args=[blank.pk])))
+    assert shown["commitments-0-ladder"] == (
+        "at 50 %: tell the owner\n30 minutes before the limit: tell the manager (Marketing DACH)\n"
+        "at 100 %: tell everybody with a role (Sales leader)\n120 minutes after the limit: reassign to the next rep"
+    )
+
+
+def test_saving_a_draft_untouched_leaves_its_ladders_alone(desk, draft):
+    make_step(draft.commitments.get(code="first-response"), "tell role", share=80, role=roles.REVOPS)
+    before = list(Step.objects.values())
+    save(desk, draft)
+    save(desk, draft, **{"commitments-1-target": 90})
+    assert list(Step.objects.values()) == before
+
+
+def test_steps_are_moved_changed_and_removed(desk, draft):
+    for share in (50, 80, 100):
+        make_step(draft.commitments.get(code="first-response"), "task", share=share)
+    save(desk, draft, **{"commitments-1-ladder": "at 100 %: open a task for RevOps\nat 75 %: tell the owner"})
+    assert ladder_of(draft, "first-response") == ["100 %: open a task for RevOps", "75 %: tell the owner"]
+    save(desk, draft, **{"commitments-1-ladder": ""})
+    assert ladder_of(draft, "first-response") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "ladder", "sentence"),
+    [
+        ("first_response", "at 50 %: tell the owner\nlater: tell the owner", "Step 2: “later: tell the owner” is no "
+         "step. Write a moment and what is done then, such as “at 80 %: tell the owner” or “30 minutes before the "
+         "limit: tell the manager”."),
+        ("first_response", "at 1001 %: tell the owner", "Step 1: A step comes at 1 to 1000 percent."),
+        ("first_response", "at 50 %: ask for a recovery plan", "Step 1: First response cannot “ask for a recovery "
+         "plan”. Choose from: tell the owner, tell the manager, tell everybody of a team, tell everybody with a role, "
+         "post in a team’s chat, open a task for RevOps, reassign to the next rep, return to the team’s queue."),
+        ("volume", "at 60 %: open a task for RevOps\n5 minutes after the limit: open a task for RevOps", "Step 2: "
+         "Volume of qualified leads has no limit to count from. Give a share of the month."),
+        ("completeness", "at 120 %: ask for a recovery plan", "Step 1: After 100 percent the month is over. Give no "
+         "more."),
+        ("first_response", "at 80 %: tell the manager (Sales Mars)", "Step 1: There is no team “Sales Mars”. Write one "
+         "of Marketing DACH, Sales DACH, or leave it out."),
+        ("first_response", "at 80 %: tell the owner (Sales DACH)", "Step 1: “Tell the owner” names no team. Leave out "
+         "“Sales DACH”."),
+        ("first_response", "at 80 %: tell everybody with a role", "Step 1: “Tell everybody with a role” names none. "
+         "Write one of RevOps, Marketing leader, Sales leader, Sales manager, Rep, Viewer in brackets behind it."),
+    ],
+)  # fmt: skip
+def test_a_ladder_that_cannot_be_climbed_is_refused_at_the_field_and_nothing_typed_is_lost(
+    desk, blank, kind, ladder, sentence
+):
+    limit = {"limit": 4, "unit": "business hours"} if kind == "first_response" else {}
+    response = save(desk, blank, row(blank, kind, ladder=ladder, **limit))
+    assert row_errors(response) == [{"ladder": [sentence]}]
+    assert as_shown(response)["commitments-0-ladder"] == ladder
+    assert not Step.objects.exists()
+
+
+def test_a_ladder_is_held_against_another_kind_of_its_commitment_too(desk, draft):
+    make_step(draft.commitments.get(code="first-response"), "reassign")
+    response = save(desk, draft, **{"commitments-1-kind": "dispute_answer"})
+    (found,) = [found for found in row_errors(response) if found]
+    assert found["ladder"][0].startswith("Step 1: Answer to disputes cannot “reassign to the next rep”.")
+
+
 def test_two_commitments_cannot_share_a_code_that_was_typed(desk, blank):
     twins = [row(blank, "volume", code="same"), row(blank, "completeness", code="same")]
     response = save(desk, blank, *twins)
@@ -544,7 +630,8 @@ def test_a_draft_asks_as_often_for_thirty_commitments_as_for_three(desk, blank, 
             number = blank.commitments.count()
             made = make_commitment(blank, "completeness", code=f"c-{number}", position=number)
             made.scope.create(field="source", operator="is", value="Webinar")
-        with django_assert_max_num_queries(40):
+            make_step(made, "tell team", team=blank.agreement.marketing_team)
+        with django_assert_max_num_queries(43):
             assert desk.get(url).status_code == 200
 
 

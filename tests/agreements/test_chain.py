@@ -16,9 +16,10 @@ from django.db.models import F, Q
 
 from agreements import chain, signoff, terms
 from agreements.chain import Misfit
-from agreements.models import Agreement, AgreementEvent, Commitment, Criterion, Signature, Version
+from agreements.models import Agreement, AgreementEvent, Commitment, Criterion, Signature, Step, Version
+from slaportal import roles
 from slaportal.models import Team
-from tests.conftest import MONDAY, PASSWORD, agree, make_commitment, triggers_off
+from tests.conftest import MONDAY, PASSWORD, agree, make_commitment, make_step, triggers_off
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -32,6 +33,9 @@ def history(draft, rita, max_, sofia) -> Agreement:
     make_commitment(draft, "attempts")
     Criterion.objects.create(version=draft, field="score", operator="at least", value="80")
     Criterion.objects.create(commitment=draft.commitments.get(kind="attempts"), field="source", value="Webinar")
+    make_step(draft.commitments.get(kind="first_response"), "tell team", share=80, team=draft.agreement.marketing_team)
+    make_step(draft.commitments.get(kind="first_response"), "tell role", offset=30, role=roles.REVOPS)
+    make_step(draft.commitments.get(kind="volume"), "recovery plan")
     first = agree(draft, by=rita, marketing=max_, sales=sofia)
     now = MONDAY + DAY
     second = signoff.propose(signoff.new_draft_from(first, by=rita, now=now), by=rita, now=now)
@@ -76,13 +80,14 @@ def test_what_may_change_gives_no_alarm(history, office, marketing, max_):
     max_.save()
     draft = history.versions.get(status="draft")
     draft.commitments.update(target=1)
+    Step.objects.filter(commitment__version=draft).update(position=7)
     Version.objects.filter(pk=draft.pk).update(note="Still being written")
     assert verify(history) == []
 
 
 def test_the_length_of_the_history_costs_no_more_queries(history, django_assert_num_queries):
     agreement = Agreement.objects.get(pk=history.pk)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(15):
         chain.verify(agreement)
 
 
@@ -129,6 +134,7 @@ def signed_rows(agreement: Agreement) -> list[models.Model]:
         *agreement.versions.exclude(status="draft"),
         *Commitment.objects.filter(frozen),
         *Criterion.objects.filter(frozen | by_commitment),
+        *Step.objects.filter(by_commitment),
         *Signature.objects.filter(version__agreement=agreement),
         *agreement.events.all(),
     ]
@@ -170,7 +176,7 @@ def a_changed_digit(agreement: Agreement, chance: random.Random) -> str:
 
 
 def a_moved_time(agreement: Agreement, chance: random.Random) -> str:
-    row = chance.choice([row for row in signed_rows(agreement) if not isinstance(row, Commitment | Criterion)])
+    row = chance.choice([row for row in signed_rows(agreement) if not isinstance(row, Commitment | Criterion | Step)])
     times = [field.name for field in row._meta.concrete_fields
              if isinstance(field, models.DateTimeField) and getattr(row, field.name)]  # fmt: skip
     name = chance.choice(times)
@@ -237,17 +243,21 @@ def a_forged_event(agreement: Agreement, chance: random.Random) -> str:
 
 
 def a_removed_row(agreement: Agreement, chance: random.Random) -> str:
-    row = chance.choice([row for row in signed_rows(agreement) if isinstance(row, Commitment | Criterion | Signature)])
+    tables = Commitment | Criterion | Step | Signature
+    row = chance.choice([row for row in signed_rows(agreement) if isinstance(row, tables)])
     if isinstance(row, Commitment):
         row.scope.all().delete()
+        row.steps.all().delete()
     type(row).objects.filter(pk=row.pk)._raw_delete("default")
     return f"{row._meta.model_name} removed"
 
 
 def an_added_row(agreement: Agreement, chance: random.Random) -> str:
     version = chance.choice(list(agreement.versions.exclude(status="draft")))
-    if chance.random() < 0.5:
+    if chance.random() < 0.3:
         make_commitment(version, "routing", code="slipped-in")
+    elif chance.random() < 0.5:
+        make_step(chance.choice(list(version.commitments.all())), "task", share=77)
     else:
         Criterion.objects.create(version=version, field="country", value="DE")
     return "row added"
@@ -334,8 +344,8 @@ def test_every_column_of_every_signed_row_is_vouched_for(history):
                     by_the_database.append(field.name)  # a constraint says no even so
                 transaction.set_rollback(True)
     assert missed == []
-    assert rows.keys() == {Version, Commitment, Criterion, Signature, AgreementEvent}
-    assert len(by_the_database) < 12
+    assert rows.keys() == {Version, Commitment, Criterion, Step, Signature, AgreementEvent}
+    assert len(by_the_database) < 16
 
 
 def test_the_first_row_that_does_not_fit_is_named_with_what_changed(history):
@@ -345,6 +355,73 @@ def test_the_first_row_that_does_not_fit_is_named_with_what_changed(history):
         Commitment.objects.filter(pk=commitment.pk).update(target=94)
     assert str(verify(history)[0]) == f"commitment {commitment.pk}: target changed since event 2 (proposed)"
     assert str(verify(history)[-1]) == f"version {version.pk}: its frozen terms and its rows disagree on commitments"
+
+
+@pytest.mark.parametrize(
+    ("tamper", "why"),
+    [
+        (lambda steps: steps.filter(share=80).update(share=90), "share changed since event 2 (proposed)"),
+        (lambda steps: steps.filter(share=80)._raw_delete("default"), "it is missing since event 2 (proposed)"),
+        (lambda steps: make_step(steps[0].commitment, "task"), "it was added since event 2 (proposed)"),
+        (lambda steps: steps.filter(share=80).update(position=9), "position changed since event 2 (proposed)"),
+    ],
+    ids=["changed", "removed", "added", "moved"],
+)
+def test_a_step_that_is_not_what_was_proposed_is_named(history, tamper, why):
+    version = history.versions.get(number=1)
+    step = Step.objects.get(commitment__version=version, share=80)
+    with triggers_off():
+        tamper(Step.objects.filter(commitment=step.commitment_id))
+    last = Step.objects.order_by("pk").last().pk
+    assert str(verify(history)[0]) == f"step {last if 'added' in why else step.pk}: {why}"
+    assert [misfit.why for misfit in verify(history)[1:]] == ["its frozen terms and its rows disagree on commitments"]
+
+
+def test_a_step_of_another_team_is_found_and_a_team_with_another_name_is_none(history, sales):
+    step = Step.objects.get(commitment__version__number=1, action="tell team")
+    Team.objects.filter(pk=step.team_id).update(name="Renamed")
+    assert verify(history) == []
+    with triggers_off():
+        Step.objects.filter(pk=step.pk).update(team=sales)
+    assert [str(misfit) for misfit in verify(history)] == [f"step {step.pk}: team_id changed since event 2 (proposed)"]
+
+
+def as_in_schema(agreement: Agreement, schema: int) -> None:
+    """What stood in the tables before there were ladders: no step, and nothing of one in terms, hashes and evidence."""
+    for version in agreement.versions.exclude(terms=""):
+        frozen = json.loads(version.terms) | {"schema": schema}
+        for commitment in frozen["commitments"]:
+            del commitment["steps"]
+        if schema == 1:
+            del frozen["review_weekday"]
+        text = terms.canonical(frozen)
+        Version.objects.filter(pk=version.pk).update(terms=text, terms_hash=terms.digest(text))
+        version.signatures.update(terms_hash=terms.digest(text))
+    Step.objects.filter(commitment__version__agreement=agreement).delete()
+    for event in agreement.events.all():
+        event.evidence = terms.canonical(chain.Rows(pk=event.version_id).vouched_for(event))
+        event.save()
+    reseal(agreement)
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_versions_of_earlier_schemas_verify_as_they_were_frozen(history, schema):
+    with triggers_off():
+        as_in_schema(history, schema)
+    assert verify(history) == []
+    version = history.versions.get(number=1)
+    assert '"steps"' not in version.terms
+    assert [promise.ladder for promise in terms.of(version).promises] == [()] * 4
+    # Nothing happens by itself under what was signed then, and none can be slipped in.
+    commitment = version.commitments.first()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_step(commitment)
+    with triggers_off():
+        step = make_step(commitment)
+    assert [str(misfit) for misfit in verify(history)] == [
+        f"step {step.pk}: it was added since event 2 (proposed)",
+        f"version {version.pk}: its frozen terms and its rows disagree on commitments",
+    ]
 
 
 def test_unreadable_terms_and_evidence_are_found_and_do_not_break_the_search(history):

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from agreements import differences, terms
 from agreements.calendars import snapshot
-from agreements.catalogue import CATALOGUE, Operator, Unit
+from agreements.catalogue import CATALOGUE, Action, Operator, Unit
 from agreements.models import Criterion, Version
-from tests.conftest import MONDAY, make_commitment
+from tests.conftest import MONDAY, make_commitment, make_step
 
 OFFICE = {
     "id": 1,
@@ -26,6 +26,8 @@ OFFICE = {
     "working_day_seconds": 30_600,
 }
 SCORE = {"field": "score", "operator": "at least", "values": ["80"]}
+WARNED = {"share": 50, "offset": None, "action": "tell owner", "team": "", "role": ""}
+TAKEN_AWAY = {**WARNED, "share": None, "offset": 60, "action": "reassign"}
 CONTACT = {
     "code": "contact",
     "title": "Contact within 4 business hours",
@@ -41,6 +43,7 @@ CONTACT = {
     "monthly_targets": {},
     "baseline": "70",
     "consequence": "We talk.",
+    "steps": [WARNED, TAKEN_AWAY],
 }
 VOLUME = {
     **CONTACT,
@@ -56,9 +59,10 @@ VOLUME = {
     "monthly_targets": {"2026-12": "30"},
     "baseline": None,
     "consequence": "",
+    "steps": [],
 }
 FROZEN = {
-    "schema": 2,
+    "schema": 3,
     "agreement": {
         "name": "DACH inbound",
         "marketing_team": "Marketing DACH",
@@ -159,6 +163,34 @@ def rows(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str, 
         ("commitments.1.kind", "first_touch", ("{} · kind", "First response", "First meaningful touch")),
         ("commitments.1.title", "Call", ("Call · title", "Contact within 4 business hours", "Call")),
         ("commitments.1.scope.0.values", ["60"], ("{} · leads · score", "is at least 80", "is at least 60")),
+        (
+            "commitments.1.steps.0.share",
+            80,
+            ("{} · ladder", "at 50 % (2 business hours) the owner is told", "at 80 % (3.2 business hours) the owner is "
+             "told"),
+        ),
+        (
+            "commitments.1.steps.0.action",
+            "tell manager",
+            ("{} · ladder", "at 50 % (2 business hours) the owner is told", "at 50 % (2 business hours) the manager is "
+             "told"),
+        ),
+        (
+            "commitments.1.steps.1.offset",
+            90,
+            ("{} · ladder", "1 business hour after the limit the lead goes to the next rep",
+             "90 business minutes after the limit the lead goes to the next rep"),
+        ),
+        (
+            "commitments.1.steps",
+            [WARNED],
+            ("{} · ladder", "1 business hour after the limit the lead goes to the next rep", ""),
+        ),
+        (
+            "commitments.0.steps",
+            [{**WARNED, "share": 60, "action": "recovery plan"}],
+            ("Volume · ladder", "", "at 60 % of the month a recovery plan is asked for"),
+        ),
         ("commitments.0.target", "45", ("Volume · target", "50 a month", "45 a month")),
         ("commitments.0.monthly_targets.2026-12", "20", ("Volume · December 2026", "30", "20")),
         ("commitments.0.monthly_targets", {}, ("Volume · December 2026", "30", "")),
@@ -230,7 +262,8 @@ def test_new_and_dropped_promises_are_said_in_full():
     without = put("commitments", [VOLUME])
     sentence = (
         "Sales will make first contact with every lead scoring at least 80 within 4 business hours after it qualifies "
-        "(Mon–Fri 9:00–17:30, Europe/Berlin), for at least 95 % of handoffs a month; today 70 %. If not: We talk."
+        "(Mon–Fri 9:00–17:30), for at least 95 % of handoffs a month; today 70 %. If not: We talk. Until it is done: "
+        "at 50 % (2 business hours) the owner is told; 1 business hour after the limit the lead goes to the next rep."
     )
     assert rows(without, FROZEN) == [("Contact within 4 business hours", "", sentence)]
     assert rows(FROZEN, without) == [("Contact within 4 business hours", sentence, "")]
@@ -263,6 +296,43 @@ def test_a_criterion_is_paired_by_its_comparison_then_by_its_field_then_stands_a
         ("Leads covered · score", "is at least 50", "is 70"),
         ("Leads covered · phone number", "is not empty", ""),
         ("Leads covered · industry", "", "is media"),
+    ]
+
+
+def test_a_step_is_paired_by_what_it_does_then_by_its_moment_then_stands_alone():
+    def step(share: int, action: str, team: str = "") -> dict[str, Any]:
+        return {**WARNED, "share": share, "action": action, "team": team}
+
+    before = [step(50, "tell owner"), step(80, "tell manager"), step(100, "task"), step(120, "return to queue")]
+    after = [step(100, "tell manager"), step(50, "tell team", "Partners"), step(150, "reassign"), step(100, "task")]
+    where = "Contact within 4 business hours · ladder"
+    assert rows(put("commitments.1.steps", before), put("commitments.1.steps", after)) == [
+        (where, "at 80 % (3.2 business hours) the manager is told", "at the limit the manager is told"),
+        (
+            where,
+            "at 50 % (2 business hours) the owner is told",
+            "at 50 % (2 business hours) everybody of Partners is told",
+        ),
+        (where, "at 120 % (4.8 business hours) the lead goes back to the team’s queue", ""),
+        (where, "", "at 150 % (6 business hours) the lead goes to the next rep"),
+    ]
+
+
+def test_another_limit_moves_a_ladder_that_is_counted_in_shares_and_is_one_change():
+    before, after = put("commitments.1.steps", [WARNED]), put("commitments.1.steps", [WARNED])
+    after["commitments"][1]["limit"] = "2"
+    assert rows(before, after) == [("Contact within 4 business hours · limit", "4 business hours", "2 business hours")]
+
+
+def test_another_order_of_steps_is_said_as_one():
+    assert rows(FROZEN, put("commitments.1.steps", [TAKEN_AWAY, WARNED])) == [
+        (
+            "Contact within 4 business hours · ladder · order",
+            "at 50 % (2 business hours) the owner is told, 1 business hour after the limit the lead goes to the next "
+            "rep",
+            "1 business hour after the limit the lead goes to the next rep, at 50 % (2 business hours) the owner is "
+            "told",
+        )
     ]
 
 
@@ -313,6 +383,17 @@ def test_the_closed_days_of_a_new_year_are_counted_and_those_of_a_known_one_name
     ]
 
 
+def test_terms_of_the_second_schema_have_no_ladder():
+    before = put("schema", 2)
+    for row in before["commitments"]:
+        del row["steps"]
+    assert [(where, was) for where, was, _ in rows(before, FROZEN)] == [
+        ("Contact within 4 business hours · ladder", ""),
+        ("Contact within 4 business hours · ladder", ""),
+    ]
+    assert rows(before, put("commitments.1.steps", [])) == []
+
+
 def test_terms_of_the_first_schema_name_no_day_and_no_country():
     before = deepcopy(FROZEN)
     del before["review_weekday"], before["calendars"]["Office"]["country"], before["calendars"]["Office"]["region"]
@@ -332,6 +413,10 @@ def test_terms_of_the_first_schema_name_no_day_and_no_country():
         (put("scope.0.field", "score"), put("scope.0.field", "attributes.score")),
         (put("commitments.0.target", "50"), put("commitments.0.target", "50.001")),
         (put("effective_from", "2025-06-01T00:00:00+00:00"), put("effective_from", "2025-06-01T01:00:00+00:00")),
+        (
+            put("commitments.1.steps", [{**WARNED, "share": 100}]),
+            put("commitments.1.steps", [{**WARNED, "share": None, "offset": 0}]),
+        ),
     ],
 )
 def test_what_reads_alike_but_is_not_is_written_out(before, after):
@@ -352,6 +437,7 @@ OTHERS: dict[str, Any] = {
     "kind": "first_touch",
     "start": "assigned",
     "unit": "business days",
+    "action": "tell manager",
     "review_cadence": "weekly",
     "calendar": "Other",
     "hours": "08:00",
@@ -385,6 +471,10 @@ def at(frozen: Any, path: Path) -> Any:
 FULL = deepcopy(FROZEN)
 FULL["calendars"]["Other"] = {**deepcopy(OFFICE), "id": 2}
 FULL["commitments"][1] |= {"attempts": 3, "monthly_targets": {"2026-10": "90"}}
+FULL["commitments"][1]["steps"] += [
+    {**WARNED, "action": "tell team", "team": "Partners"},
+    {**WARNED, "action": "tell role", "role": "RevOps"},
+]
 SAYING = [path for path, value in leaves(FULL) if value not in (None, "")]
 
 
@@ -435,13 +525,14 @@ def test_something_more_or_less_anywhere_is_a_change(path, key):
 def test_the_terms_of_these_tests_have_every_key_that_is_frozen(draft):
     """A key that a later schema adds has to be told apart here too."""
     Criterion.objects.create(version=draft, field="phone", operator="filled")
-    make_commitment(draft, "attempts")
+    make_step(make_commitment(draft, "attempts"))
     written = terms.write(Version.objects.get(pk=draft.pk), years_to=MONDAY.year)
     assert set(written) == set(FROZEN)
     assert set(written["agreement"]) == set(FROZEN["agreement"])
     assert set(written["definition"]) == set(FROZEN["definition"])
     assert set(written["definition"]["criteria"][0]) == set(SCORE)
     assert {key for row in written["commitments"] for key in row} == set(CONTACT)
+    assert set(written["commitments"][-1]["steps"][0]) == set(WARNED)
     assert set(snapshot(draft.calendar, years=[2025])) == set(OFFICE)
 
 
@@ -473,7 +564,19 @@ SCOPES = st.lists(criteria(), max_size=3)
 
 
 @st.composite
-def commitments(draw, code: str, calendars: list[str]) -> dict[str, Any]:
+def steps(draw, has_limit: bool) -> dict[str, Any]:
+    is_share = not has_limit or draw(st.booleans())
+    return {
+        "share": draw(st.sampled_from([50, 60, 100])) if is_share else None,
+        "offset": None if is_share else draw(st.sampled_from([-60, 0, 30])),
+        "action": draw(st.sampled_from(Action)).value,
+        "team": draw(st.sampled_from(["", "S", "sales"])),
+        "role": draw(st.sampled_from(["", "RevOps"])),
+    }
+
+
+@st.composite
+def commitments(draw, code: str, calendars: list[str], schema: int = 3) -> dict[str, Any]:
     kind = draw(st.sampled_from(list(CATALOGUE.values())))
     return {
         "code": code,
@@ -490,6 +593,7 @@ def commitments(draw, code: str, calendars: list[str]) -> dict[str, Any]:
         "monthly_targets": draw(st.dictionaries(st.sampled_from(["2026-08", "2026-12"]), FIGURES, max_size=2)),
         "baseline": draw(st.none() | FIGURES),
         "consequence": draw(TEXTS),
+        **({"steps": draw(st.lists(steps(kind.has_limit), max_size=3))} if schema > 2 else {}),
     }
 
 
@@ -509,7 +613,7 @@ def calendars(draw, schema: int) -> dict[str, Any]:
 
 @st.composite
 def any_terms(draw) -> dict[str, Any]:
-    schema = draw(st.sampled_from([1, 2]))
+    schema = draw(st.sampled_from([1, 2, 3]))
     named = {name: draw(calendars(schema)) for name in draw(st.lists(NAMES, min_size=1, max_size=2, unique=True))}
     codes = draw(st.lists(st.sampled_from(["a", "b", "c"]), max_size=2, unique=True))
     days = st.sampled_from(["0", "0.01", "0.33", "2", "2.5"])
@@ -532,7 +636,7 @@ def any_terms(draw) -> dict[str, Any]:
         },
         "calendar": draw(st.sampled_from(list(named))),
         "calendars": named,
-        "commitments": [draw(commitments(code, list(named))) for code in codes],
+        "commitments": [draw(commitments(code, list(named), schema)) for code in codes],
         "review_cadence": draw(st.sampled_from(["", "weekly", "monthly"])),
         **({"review_weekday": draw(st.integers(0, 4))} if schema > 1 else {}),
         "entry_grace_days": draw(days),
@@ -570,6 +674,7 @@ def meaning(frozen: dict[str, Any]) -> dict[str, Any]:
     for calendar in said["calendars"].values():
         del calendar["id"]
     for row in said["commitments"]:
+        row.setdefault("steps", [])
         if row["unit"] and not Unit(row["unit"]).is_business:
             del row["calendar"]
     return said

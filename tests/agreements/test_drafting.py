@@ -17,7 +17,7 @@ from agreements.calendars import BusinessCalendar
 from agreements.models import Agreement, Commitment, Status, Version
 from agreements.terms_file import MOST_BYTES, MOST_COMPLAINTS
 from tests.agreements.test_admin import AGREEMENTS, CALENDARS, VERSIONS, act, as_shown, row, told, with_rows
-from tests.conftest import MONDAY, PASSWORD, make_calendar, make_commitment, make_user, triggers_off
+from tests.conftest import MONDAY, PASSWORD, make_calendar, make_commitment, make_step, make_user, triggers_off
 
 TEMPLATES = pytest.mark.parametrize("template", exchange.TEMPLATES, ids=lambda template: template.slug)
 
@@ -33,6 +33,14 @@ def desk(client, rita):
     """RevOps, logged in."""
     client.force_login(rita)
     return client
+
+
+@pytest.fixture
+def draft(draft) -> Version:
+    """A draft whose promises have ladders, of which there is nothing to say."""
+    for commitment in draft.commitments.all():
+        make_step(commitment, "task")
+    return draft
 
 
 def page(client, version: Version):
@@ -126,6 +134,31 @@ def test_while_a_form_cannot_be_saved_the_preview_names_what_it_waits_for(desk, 
     assert "The preview waits for these fields" in read and 'data-opens="id_commitments-3-kind"' in read
 
 
+def test_the_preview_says_the_ladder_as_it_is_typed_and_what_is_odd_about_it(desk, draft):
+    typed = "at 50 %: tell the owner\n30 minutes before the limit: reassign to the next rep"
+    shown = preview(desk, draft, posted(desk, draft, **{"commitments-1-ladder": typed}))
+    read = shown.content.decode().replace("\xa0", " ")
+    assert (
+        "Until it is done: at 50 % (2 business hours) the owner is told; 30 business minutes before the limit the lead "
+        "goes to the next rep."
+    ) in read
+    assert remarks(shown)["taken-before-the-limit", "first-response"] == "id_commitments-1-ladder"
+    assert "at 50 %" not in page(desk, draft).content.decode()  # nothing is saved yet
+
+
+def test_a_ladder_that_cannot_be_saved_is_what_the_preview_waits_for(desk, draft):
+    wrong = {"commitments-0-ladder": "at 60 %: tell the owner", "commitments-1-ladder": "some day: tell the owner"}
+    waits = preview(desk, draft, posted(desk, draft, **wrong))
+    assert waits.status_code == 422
+    found = {one.beside: (one.where, one.says) for one in waits.context["problems"]}
+    assert found["id_commitments-0-ladder"] == (
+        "volume · Ladder",
+        "Step 1: Volume of qualified leads cannot “tell the owner”. Choose from: tell the manager, tell everybody of a "
+        "team, tell everybody with a role, post in a team’s chat, open a task for RevOps, ask for a recovery plan.",
+    )
+    assert found["id_commitments-1-ladder"][1].startswith("Step 1: “some day: tell the owner” is no step. Write a")
+
+
 def test_two_commitments_of_one_code_are_what_the_preview_waits_for(desk, draft):
     twins = [row(draft, "volume", code="same"), row(draft, "completeness", code="same")]
     waits = preview(desk, draft, posted(desk, draft, *twins))
@@ -156,11 +189,12 @@ def test_the_preview_asks_as_often_for_thirty_commitments_as_for_three(desk, dra
         for number in range(more):
             made = make_commitment(draft, "completeness", code=f"c-{number}", position=number + 3)
             made.scope.create(field="source", operator="is", value="Webinar")
+            make_step(made, "tell team", share=80, team=draft.agreement.marketing_team)
         fields = posted(desk, draft, score_threshold=50, **{"commitments-0-target": 30})
         with CaptureQueriesContext(connection) as asked:
             assert preview(desk, draft, fields).status_code == 200
         counts.append(len(asked))
-    assert counts[0] == counts[1] <= 45
+    assert counts[0] == counts[1] <= 48
 
 
 # --- Remarks beside their fields ----------------------------------------------------------------------------------
@@ -331,7 +365,7 @@ BAD = {
     "too much pasted": ({"pasted": f'"{"x" * MOST_BYTES}"'}, "It is larger than 2 MB, and terms fit on a page."),
     "broken": ({"pasted": '{"schema": 2,'}, "this is not JSON. Export a version to see how terms look."),
     "no object": ({"pasted": "[]"}, "It is not an object. Export a version to see how terms look."),
-    "a later schema": ({"pasted": '{"schema": 3}'}, "schema “3” is not known"),
+    "a later schema": ({"pasted": '{"schema": 4}'}, "schema “4” is not known"),
     "another file": ({"file": b'{"name": "sla-portal"}'}, "schema “null” is not known"),
     "a wrong value": ({"pasted": GOOD.replace('"monthly"', '"daily"')}, "review_cadence “daily” is not known."),
 }  # fmt: skip

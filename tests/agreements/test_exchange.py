@@ -15,17 +15,19 @@ from hypothesis import strategies as st
 
 from agreements import exchange, lint, shapes, signoff, terms, terms_file, wording
 from agreements.calendars import BusinessCalendar
-from agreements.catalogue import CATALOGUE, FIELDS, Measure, Operator, Unit
-from agreements.models import Agreement, AgreementEvent, Commitment, Criterion, Version
+from agreements.catalogue import CATALOGUE, FIELDS, Action, Kind, Measure, Operator, Unit
+from agreements.models import Agreement, AgreementEvent, Commitment, Criterion, Step, Version
 from agreements.plain_text import ALONE, SEVERAL
 from agreements.reviews import Cadence
 from leads.models import Lead
+from slaportal import roles
 from slaportal.models import Party, Team
 from slaportal.refusal import Refused
-from tests.conftest import MONDAY, agree, make_calendar, make_commitment
+from tests.conftest import MONDAY, agree, make_calendar, make_commitment, make_step
 
 pytestmark = pytest.mark.django_db
 NBSP = "\N{NO-BREAK SPACE}"
+TABLES = (Version, Commitment, Criterion, Step, BusinessCalendar, AgreementEvent)
 
 
 def fresh(version: Version) -> Version:
@@ -47,10 +49,10 @@ def imported(agreement: Agreement, data: object, **options) -> exchange.Imported
 
 def complaints(agreement: Agreement, data: object) -> tuple[str, ...]:
     """What is said of a file, after making sure that nothing was written."""
-    before = [model.objects.count() for model in (Version, Commitment, Criterion, BusinessCalendar, AgreementEvent)]
+    before = [model.objects.count() for model in TABLES]
     with pytest.raises(terms_file.BadTerms) as refused:
         imported(agreement, data)
-    after = [model.objects.count() for model in (Version, Commitment, Criterion, BusinessCalendar, AgreementEvent)]
+    after = [model.objects.count() for model in TABLES]
     assert before == after
     return refused.value.complaints
 
@@ -63,10 +65,16 @@ def rich(draft) -> Version:
     Criterion.objects.create(version=draft, field="company_size", operator="at least", value="50")
     draft.commitments.all().delete()
     agreed = {"baseline": 40, "consequence": "Talk.\nThen act."}
-    make_commitment(draft, "volume", target=50, monthly_targets={"2026-12": 30, "2026-08": 20}, **agreed)
+    volume = make_commitment(draft, "volume", target=50, monthly_targets={"2026-12": 30, "2026-08": 20}, **agreed)
+    make_step(volume, "tell manager", share=60)
+    make_step(volume, "recovery plan")
     contact = make_commitment(draft, code="contact", start="assigned", **agreed)
     Criterion.objects.create(commitment=contact, field="attributes.plan", operator="is not", value="“Basis”; or less")
     Criterion.objects.create(commitment=contact, field="phone", operator="filled")
+    make_step(contact, "tell owner", share=50)
+    make_step(contact, "tell role", offset=-30, role=roles.SALES_LEADER)
+    make_step(contact, "tell chat", team=Team.objects.create(name="Partners", party=Party.SALES))
+    make_step(contact, "reassign", share=150)
     make_commitment(draft, "attempts", limit=Decimal("7.5"), calendar=make_calendar(name="Support"), **agreed)
     make_commitment(draft, "attempts_before_giving_up", attempts=6, **agreed)
     make_commitment(draft, "completeness", target=Decimal("92.25"), position=1, **agreed)
@@ -95,13 +103,20 @@ def test_a_draft_leaves_as_it_would_be_frozen_now(rich):
 
 
 def test_a_version_frozen_under_the_first_schema_leaves_as_it_was_frozen(rich, rita):
-    data = exported(rich)
-    data["schema"] = 1
+    data = of_the_first_schema(exported(rich))
+    old = Version(agreement=rich.agreement, number=9, terms=terms.canonical(data))
+    assert terms.canonical(json.loads(exchange.export(old, now=MONDAY))) == old.terms
+
+
+def of_the_first_schema(data: dict) -> dict:
+    """The same terms as the first release would have written them down."""
+    data = deepcopy(data) | {"schema": 1}
     del data["review_weekday"]
     for calendar in data["calendars"].values():
         del calendar["country"], calendar["region"]
-    old = Version(agreement=rich.agreement, number=9, terms=terms.canonical(data))
-    assert terms.canonical(json.loads(exchange.export(old, now=MONDAY))) == old.terms
+    for commitment in data["commitments"]:
+        del commitment["steps"]
+    return data
 
 
 # --- And back -----------------------------------------------------------------------------------------------------
@@ -190,6 +205,22 @@ def criteria(draw) -> dict:
     return {"field": field, "operator": operator.value, "value": value}
 
 
+def ladders(kind: Kind) -> st.SearchStrategy[list[dict]]:
+    """Steps that a promise of this kind can have; a team is one of the agreement’s, by its side."""
+    moments = st.integers(1, 1000 if kind.has_limit else 100).map(lambda share: {"share": share})
+    if kind.has_limit:
+        moments |= st.integers(-30_000, 30_000).map(lambda offset: {"offset": offset})
+
+    def step(moment: dict, action: Action, role: str, team: str) -> dict:
+        named = {"role": role} if action == Action.ROLE else {"team": team} if action.names_team and team else {}
+        return {**moment, "action": action.value, **named}
+
+    teams = st.sampled_from(["", "marketing_team", "sales_team"])
+    return st.lists(
+        st.builds(step, moments, st.sampled_from(kind.actions), st.sampled_from(roles.ROLES), teams), max_size=4
+    )
+
+
 @st.composite
 def commitments(draw, code: str) -> dict:
     kind = draw(st.sampled_from(list(CATALOGUE.values())))
@@ -205,7 +236,12 @@ def commitments(draw, code: str) -> dict:
     if kind.measure == Measure.COUNT:
         months = st.dates(date(2025, 1, 1), date(2030, 1, 1)).map(lambda day: f"{day:%Y-%m}")
         fields["monthly_targets"] = draw(st.dictionaries(months, st.integers(0, 999_999), max_size=3))
-    return {"fields": fields, "calendar": draw(st.integers(0, 1)), "scope": draw(st.lists(criteria(), max_size=2))}
+    return {
+        "fields": fields,
+        "calendar": draw(st.integers(0, 1)),
+        "scope": draw(st.lists(criteria(), max_size=2)),
+        "steps": draw(ladders(kind)),
+    }
 
 
 drafts = st.fixed_dictionaries(
@@ -256,6 +292,9 @@ def make_draft(agreement: Agreement, drawn: dict) -> Version:
     for position, one in enumerate(drawn["commitments"]):
         row = version.commitments.create(calendar=calendars[one["calendar"]], position=position, **one["fields"])
         rows += [row, *(row.scope.create(**test) for test in one["scope"])]
+        for place, step in enumerate(one["steps"]):
+            team = getattr(agreement, step["team"]) if "team" in step else None
+            rows.append(row.steps.create(position=place, **{**step, "team": team}))
     for row in (*calendars, *rows, version):
         row.full_clean(validate_unique=False, validate_constraints=False)
     return version
@@ -461,6 +500,36 @@ def changed(data: dict, *path: str | int, to: object) -> dict:
          " “30.5” is not a number of leads such as 30."),
         ((*CONTACT, "monthly_targets"), {"2026-12": "30"}, f"{IN_CONTACT}: monthly_targets: First response "
          "has no targets by month. Write {}."),
+        # Ladders
+        ((*CONTACT, "steps", 0, "share"), 0, f"{IN_CONTACT}: steps 1: share “0”: A step comes at 1 to 1000 percent."),
+        ((*CONTACT, "steps", 0, "share"), "50", f"{IN_CONTACT}: steps 1: share “50” is not a whole number such as 5."),
+        ((*CONTACT, "steps", 0, "share"), None, f"{IN_CONTACT}: steps 1: share: A step comes at a share of the limit, "
+         "or so many minutes from it. Give one."),
+        ((*CONTACT, "steps", 0, "offset"), 30, f"{IN_CONTACT}: steps 1: share: A step comes at a share of the limit, "
+         "or so many minutes from it. Give one."),
+        ((*CONTACT, "steps", 1, "offset"), -40_000, f"{IN_CONTACT}: steps 2: offset “-40000”: A step comes within "
+         "30,000 minutes of the limit."),
+        ((*CONTACT, "steps", 0, "action"), "tell ower", f"{IN_CONTACT}: steps 1: action “tell ower” is not known. Did "
+         "you mean “tell owner”?"),
+        ((*CONTACT, "steps", 0, "action"), "recovery plan", f"{IN_CONTACT}: steps 1: action: First response cannot "
+         "“ask for a recovery plan”. Choose from: tell the owner, tell the manager, tell everybody of a team, tell "
+         "everybody with a role, post in a team’s chat, open a task for RevOps, reassign to the next rep, return to "
+         "the team’s queue."),
+        ((*CONTACT, "steps", 0, "team"), "Partners", f"{IN_CONTACT}: steps 1: team: “Tell the owner” names no team. "
+         "Leave it blank."),
+        ((*CONTACT, "steps", 2, "team"), None, f"{IN_CONTACT}: steps 3: team “null” is not a text."),
+        ((*CONTACT, "steps", 1, "role"), "", f"{IN_CONTACT}: steps 2: role: Name the role that is told."),
+        ((*CONTACT, "steps", 0, "role"), "RevOps", f"{IN_CONTACT}: steps 1: role: “Tell the owner” names no role. "
+         "Leave it blank."),
+        ((*CONTACT, "steps", 1, "role"), "Sales boss", f"{IN_CONTACT}: steps 2: role “Sales boss” is not known. Known "
+         "are RevOps, Marketing leader, Sales leader, Sales manager, Rep, Viewer."),
+        ((*CONTACT, "steps", 0, "note"), "x", f"{IN_CONTACT}: steps 1: “note” is not a key that belongs here. Known "
+         "are share, offset, action, role, team."),
+        ((*CONTACT, "steps"), {}, f"{IN_CONTACT}: steps (an object) is not a list."),
+        ((*CONTACT, "steps"), [{"share": 1, "offset": None, "action": "task", "team": "", "role": ""}] * 21,
+         f"{IN_CONTACT}: steps: there are 21; a ladder has no more than 20."),
+        ((*VOLUME, "steps", 0, "share"), 101, "commitments 1 (“volume”): steps 1: share: After 100 percent the month "
+         "is over. Give no more."),
     ],
     ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else "",
 )  # fmt: skip
@@ -481,19 +550,19 @@ def test_a_bad_value_is_named_with_its_place_and_nothing_is_written(path, value,
          "each other. Export a version to see how terms look."),
         ("[]", "It is not an object. Export a version to see how terms look."),
         ('"terms"', "It is not an object. Export a version to see how terms look."),
-        ("{}", "schema “null” is not known; this release reads schemas 1 to 2. Export a version to see how it looks."),
-        ('{"schema": true}', "schema “true” is not known; this release reads schemas 1 to 2. Export a version to see "
+        ("{}", "schema “null” is not known; this release reads schemas 1 to 3. Export a version to see how it looks."),
+        ('{"schema": true}', "schema “true” is not known; this release reads schemas 1 to 3. Export a version to see "
          "how it looks."),
-        ('{"schema": "2"}', "schema “2” is not known; this release reads schemas 1 to 2. Export a version to see how "
+        ('{"schema": "2"}', "schema “2” is not known; this release reads schemas 1 to 3. Export a version to see how "
          "it looks."),
-        ('{"schema": 3}', "schema “3” is not known; this release reads schemas 1 to 2. Update the portal: a later "
+        ('{"schema": 4}', "schema “4” is not known; this release reads schemas 1 to 3. Update the portal: a later "
          "release wrote this."),
         ('{"note": "' + "ü" * 1_000_000 + '"}', "It is larger than 2 MB, and terms fit on a page."),
     ],
     ids=range(12),
 )  # fmt: skip
 def test_what_are_no_terms_at_all_is_said_at_once(text, said, agreement):
-    assert terms.SCHEMA == 2  # the sentences above name it
+    assert terms.SCHEMA == 3  # the sentences above name it
     assert complaints(agreement, text) == (said,)
 
 
@@ -609,6 +678,35 @@ def test_name_teams_zone_and_scope_stay_the_agreements_own_and_are_reported(rich
     assert data["commitments"] == exported(rich)["commitments"]
 
 
+def test_steps_that_name_a_team_of_the_files_agreement_name_that_of_this_one(rich):
+    sales = Team.objects.get(name="Sales DACH")
+    make_step(rich.commitments.get(code="contact"), "tell team", team=sales)
+    data = changed(exported(rich), "agreement", "sales_team", to="Sales of old")
+    data["commitments"][1]["steps"][-1]["team"] = "Sales of old"
+    draft = imported(rich.agreement, data).version
+    assert exported(draft)["commitments"][1]["steps"][-1]["team"] == "Sales DACH"
+
+
+def test_a_team_that_is_not_here_is_left_out_of_the_ladder_and_reported(rich):
+    data = exported(rich)
+    Team.objects.filter(name="Partners").update(name="Others")
+    result = imported(rich.agreement, data)
+    assert result.remarks[-1] == (
+        "There is no team “Partners” here. Steps that name it tell the team that owes the promise. Choose anew."
+    )
+    steps = exported(result.version)["commitments"][1]["steps"]
+    assert [step["team"] for step in steps] == [""] * 4
+    assert [step["action"] for step in steps] == ["tell owner", "tell role", "tell chat", "reassign"]
+
+
+def test_a_file_of_the_second_schema_has_no_ladders(rich):
+    data = exported(rich) | {"schema": 2}
+    for commitment in data["commitments"]:
+        del commitment["steps"]
+    draft = imported(rich.agreement, data).version
+    assert [row["steps"] for row in exported(draft)["commitments"]] == [[]] * 5
+
+
 def test_a_file_for_every_lead_does_not_widen_the_agreement(rich):
     data = changed(exported(rich), "scope", to=[])
     data |= {"effective_from": None, "ends_on": None}
@@ -623,10 +721,7 @@ def test_the_same_scope_and_open_dates_need_no_remark(rich):
 
 
 def test_a_file_of_the_first_schema_is_read_and_its_closed_days_are_kept_one_by_one(rich):
-    data = exported(rich) | {"schema": 1, "effective_from": None, "ends_on": None}
-    del data["review_weekday"]
-    for calendar in data["calendars"].values():
-        del calendar["country"], calendar["region"]
+    data = of_the_first_schema(exported(rich)) | {"effective_from": None, "ends_on": None}
     long = "Epiphany; " * 12
     data["calendars"]["Office"] |= {"closed": {"2026-01-06": long.strip(), "2026-12-25": "Christmas Day"}}
     BusinessCalendar.objects.filter(name="Office").update(name="Office of old")
@@ -636,6 +731,7 @@ def test_a_file_of_the_first_schema_is_read_and_its_closed_days_are_kept_one_by_
         "Calendar “Office” is new: Mon–Fri 9:00–17:30, Europe/Berlin.",
     )
     assert draft.review_weekday == 1
+    assert not Step.objects.filter(commitment__version=draft).exists()
     assert [*exported(draft)["calendars"]["Office"]["closed"]] == ["2026-01-06", "2026-12-25"]
     assert [len(day.name) for day in draft.calendar.special_days.all()] == [80, 13]
 
@@ -708,6 +804,15 @@ def test_a_calendar_that_nothing_counts_in_is_left_out(rich):
 
 # --- Templates ----------------------------------------------------------------------------------------------------
 
+
+@pytest.fixture
+def manned(agreement, max_, mona, rita) -> Agreement:
+    """An agreement whose teams have managers, so that ladders reach somebody."""
+    agreement.marketing_team.manager = max_
+    agreement.marketing_team.save()
+    return Agreement.objects.get(pk=agreement.pk)
+
+
 TEMPLATES = {"argvalues": exchange.TEMPLATES, "ids": [template.slug for template in exchange.TEMPLATES]}
 
 
@@ -740,19 +845,19 @@ def test_changing_the_terms_of_a_template_leaves_the_template_as_it_is(template)
 
 @pytest.mark.parametrize("template", **TEMPLATES)
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Argentina/Buenos_Aires", "Asia/Kolkata", "Europe/London"])
-def test_a_template_gives_a_draft_that_lints_clean(template, zone, agreement):
-    agreement.time_zone = zone
-    agreement.save()
-    draft = from_template(agreement, template).version
+def test_a_template_gives_a_draft_that_lints_clean(template, zone, manned):
+    manned.time_zone = zone
+    manned.save()
+    draft = from_template(manned, template).version
     assert lint.of(fresh(draft), now=MONDAY) == []
 
 
 @pytest.mark.parametrize("template", **TEMPLATES)
-def test_a_template_in_a_calendar_with_public_holidays_lints_clean(template, agreement, rita):
+def test_a_template_in_a_calendar_with_public_holidays_lints_clean(template, manned, rita):
     calendar = make_calendar(
         country="DE", region="BY", monday="09:00-12:30, 13:15-17:30", friday="09:00-15:00", name="Bavaria"
     )
-    result = from_template(agreement, template, calendar=calendar, by=rita)
+    result = from_template(manned, template, calendar=calendar, by=rita)
     assert result.remarks == ()
     assert {result.version.calendar, *(row.calendar for row in result.version.commitments.all())} == {calendar}
     assert lint.of(fresh(result.version), now=MONDAY) == []
@@ -770,16 +875,16 @@ def receive_many(**fields: object) -> None:
 
 
 @pytest.mark.parametrize("template", **TEMPLATES)
-def test_with_leads_that_bear_its_names_a_template_still_lints_clean(template, agreement):
+def test_with_leads_that_bear_its_names_a_template_still_lints_clean(template, manned):
     receive_many()
-    draft = from_template(agreement, template).version
+    draft = from_template(manned, template).version
     assert lint.of(fresh(draft), now=MONDAY) == []
 
 
 @pytest.mark.parametrize("template", **TEMPLATES)
-def test_with_leads_of_other_names_only_the_names_are_to_adapt(template, agreement):
+def test_with_leads_of_other_names_only_the_names_are_to_adapt(template, manned):
     receive_many(source="Website", industry="IT", seniority="Head")
-    draft = from_template(agreement, template).version
+    draft = from_template(manned, template).version
     found = lint.of(fresh(draft), now=MONDAY)
     reads_names = {test.field for test in terms.of(draft, now=MONDAY).criteria} & {"source", "industry", "seniority"}
     # No lead bears the names, so that none would be qualified.
@@ -797,6 +902,7 @@ def test_a_template_can_be_proposed_and_signed_as_it_is(template, agreement, rit
     assert {promise.kind.dimension.value for promise in promises} >= {"quantity", "quality", "speed"}
     assert all(None not in (promise.target, promise.baseline) and promise.consequence for promise in promises)
     assert all(promise.baseline < promise.target for promise in promises)
+    assert all(promise.ladder for promise in promises)
 
 
 def test_the_template_for_demo_requests_reads_as_people_would_say_it(agreement):
@@ -805,7 +911,7 @@ def test_the_template_for_demo_requests_reads_as_people_would_say_it(agreement):
     said = {clause.code: clause.text for _, clauses in document.promises for clause in clauses}
     assert said["first-response"] == (
         f"make first contact with every lead within 15{NBSP}business minutes after it is first assigned (Mon–Fri "
-        f"9:00–17:30, Europe/Berlin), for at least 90{NBSP}% of handoffs a month; today 40{NBSP}%."
+        f"9:00–17:30), for at least 90{NBSP}% of handoffs a month; today 40{NBSP}%."
     )
     assert said["routing"].startswith(f"give every lead an owner within 5{NBSP}minutes after it qualifies")
     assert document.qualified[0] == (

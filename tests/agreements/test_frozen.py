@@ -8,9 +8,9 @@ from django.db import IntegrityError, connection, models, transaction
 from django.db.models import ProtectedError, RestrictedError
 
 from agreements import checks, frozen, signoff, tasks
-from agreements.models import Agreement, AgreementEvent, Commitment, Criterion, Signature, Status, Version
+from agreements.models import Agreement, AgreementEvent, Commitment, Criterion, Signature, Status, Step, Version
 from slaportal.models import User
-from tests.conftest import MONDAY, make_commitment, triggers_off
+from tests.conftest import MONDAY, make_commitment, make_step, triggers_off
 
 pytestmark = pytest.mark.django_db
 LATER = "2025-03-03 09:00:01+00:00"
@@ -19,11 +19,12 @@ REFUSED = (IntegrityError, ProtectedError, RestrictedError)
 
 @pytest.fixture
 def signed(draft, rita, max_, sofia) -> Version:
-    """Version 1, agreed, with a criterion of its definition and one of a commitment."""
+    """Version 1, agreed, with a criterion of its definition, one of a commitment, and a step of a ladder."""
     from tests.conftest import agree
 
     Criterion.objects.create(version=draft, field="score", operator="at least", value="80")
     Criterion.objects.create(commitment=draft.commitments.first(), field="source", value="Webinar")
+    make_step(draft.commitments.get(kind="first_response"), "tell team", share=80, team=draft.agreement.marketing_team)
     return agree(draft, by=rita, marketing=max_, sales=sofia)
 
 
@@ -35,6 +36,8 @@ ROWS: dict[str, tuple[Callable[[Version], models.Model], str, object, Callable[[
     "criterion of a commitment": (
         lambda v: Criterion.objects.get(commitment__version=v), "value", "Fair", lambda row: row.commitment
     ),
+    "step": (lambda v: Step.objects.get(commitment__version=v), "share", 90, lambda row: row.commitment),
+    "step's team": (lambda v: Step.objects.get(commitment__version=v), "action", "tell chat", lambda row: row.team),
     "calendar snapshot": (lambda v: v, "terms", "{}", lambda row: row.agreement),
     "signature": (lambda v: v.signatures.first(), "name", "Somebody else", lambda row: row.version),
     "signature's time": (lambda v: v.signatures.first(), "signed_at", LATER, lambda row: row.signer),
@@ -122,7 +125,7 @@ def table_of(model: type[models.Model]) -> str:
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="REPLACE is SQLite's")
 @pytest.mark.parametrize("recursive", ["ON", "OFF"])
 @pytest.mark.parametrize("what", ["signature by id", "signature by side", "event by number", "version by number",
-                                  "version by its beginning", "commitment by id", "criterion by id",
+                                  "version by its beginning", "commitment by id", "criterion by id", "step by id",
                                   "an id that is taken over", "a number that is taken over"])  # fmt: skip
 def test_replace_takes_no_frozen_row_away_whatever_the_connection_was_told(what, recursive, signed, rita):
     draft = signoff.new_draft_from(signed, by=rita, now=MONDAY)
@@ -135,6 +138,11 @@ def test_replace_takes_no_frozen_row_away_whatever_the_connection_was_told(what,
         "version by its beginning": (Version, signed, {"id": None, "number": 9, "note": "X"}),
         "commitment by id": (Commitment, signed.commitments.first(), {"version_id": draft.pk, "code": "x"}),
         "criterion by id": (Criterion, signed.criteria.first(), {"version_id": draft.pk}),
+        "step by id": (
+            Step,
+            Step.objects.get(commitment__version=signed),
+            {"commitment_id": draft.commitments.first().pk},
+        ),
     }
     counts = [model.objects.count() for model in frozen.FROZEN]
     with connection.cursor() as cursor:
@@ -185,7 +193,7 @@ def test_a_trigger_that_asks_less_is_missed(change):
     assert frozen.missing(connection) == ["frozen_signature_row"]
 
 
-@pytest.mark.parametrize("table", ["version", "commitment", "signature", "event"])
+@pytest.mark.parametrize("table", ["version", "commitment", "step", "signature", "event"])
 def test_the_refusal_is_a_sentence(table, signed):
     find, column, value, parent = ROWS[table]
     with pytest.raises(IntegrityError, match=r"never changes"), transaction.atomic():
@@ -245,6 +253,10 @@ def test_a_draft_jumps_to_no_signature(draft):
 
 
 def test_a_draft_is_free(draft):
+    step = make_step(draft.commitments.last())
+    make_step(draft.commitments.first())
+    Step.objects.filter(pk=step.pk).update(share=5)
+    step.delete()
     draft.commitments.update(target=1)
     draft.commitments.first().delete()
     make_commitment(draft, "routing")
@@ -259,11 +271,18 @@ def test_nothing_can_be_added_to_a_frozen_version_nor_moved_into_it(signed, rita
         make_commitment(signed, "routing")
     with pytest.raises(IntegrityError), transaction.atomic():
         Criterion.objects.create(version=signed, field="score", value="1")
+    for commitment in signed.commitments.all():
+        with pytest.raises(IntegrityError, match="this step belongs to a version"), transaction.atomic():
+            make_step(commitment)
     draft = signoff.new_draft_from(signed, by=rita, now=MONDAY)
     with pytest.raises(IntegrityError), transaction.atomic():
         draft.commitments.filter(kind="volume").update(version=signed, code="more")
     with pytest.raises(IntegrityError), transaction.atomic():
         draft.criteria.update(version=signed)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Step.objects.filter(commitment__version=draft).update(commitment=signed.commitments.first())
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Step.objects.filter(commitment__version=signed).update(commitment=draft.commitments.first())
 
 
 def test_the_scope_of_an_agreement_stays_free(signed):
@@ -364,6 +383,8 @@ def test_a_migration_that_remakes_the_tables_leaves_the_triggers_standing(signed
         Version.objects.filter(pk=signed.pk).update(note="x")
     assert AgreementEvent.objects.filter(version=signed).count() == 5
     assert Agreement.objects.get().last_seal
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_step(signed.commitments.first())
 
 
 def test_a_draft_that_is_edited_while_it_is_proposed_is_refused_in_a_sentence(draft, rita):

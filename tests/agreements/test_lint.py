@@ -12,7 +12,7 @@ from agreements import lint, signoff, terms, wording
 from agreements.calendars import BusinessCalendar, SpecialDay, WorkingHours
 from agreements.models import Agreement, Commitment, Criterion, Version
 from slaportal.models import Team, User
-from tests.conftest import MONDAY, make_always, make_calendar, make_commitment, make_user
+from tests.conftest import MONDAY, make_always, make_calendar, make_commitment, make_step, make_user
 
 TODAY = date(2025, 3, 3)
 
@@ -32,9 +32,10 @@ def make_clean_draft(agreement: Agreement, calendar: BusinessCalendar, **overrid
 
 
 def promise(draft: Version, kind: str, scope: str = "", **overrides) -> Commitment:
-    """A complete commitment, for leads from the source `scope` if one is named."""
+    """A complete commitment with a ladder, for leads from the source `scope` if one is named."""
     fields = {"title": kind.replace("_", " ").capitalize(), "baseline": 20, "consequence": "Both leaders talk."}
     commitment = make_commitment(draft, kind, **{**fields, **overrides})
+    make_step(commitment, "task")
     if scope:
         Criterion.objects.create(commitment=commitment, field="source", value=scope)
     return commitment
@@ -77,6 +78,18 @@ def also(kind: str, scope: str = "", **fields) -> Callable[[Version], object]:
     return lambda draft: promise(draft, kind, scope, **fields)
 
 
+def ladder(code: str, *steps: tuple[str, dict]) -> Callable[[Version], object]:
+    """The commitment with this ladder instead of its own."""
+
+    def apply(draft: Version) -> None:
+        commitment = draft.commitments.get(code=code)
+        commitment.steps.all().delete()
+        for action, fields in steps:
+            make_step(commitment, action, **fields)
+
+    return apply
+
+
 def calendar(**fields) -> Callable[[Version], object]:
     return lambda draft: BusinessCalendar.objects.filter(pk=draft.calendar_id).update(**fields)
 
@@ -107,7 +120,7 @@ def owner_by_night(draft: Version) -> None:
 
 
 NO_LIMIT = {"limit": None, "unit": ""}
-INCOMPLETE, UNREACHABLE, CALENDAR = "incomplete", "unreachable", "calendar"
+INCOMPLETE, UNREACHABLE, CALENDAR, LADDER = "incomplete", "unreachable", "calendar", "ladder"
 
 RAISED = {
     # incomplete
@@ -213,6 +226,65 @@ RAISED = {
         commitment("disposition", limit=13, unit="days"),
         (CALENDAR, "sealed-before-the-longest-limit", "sealing_grace_days", ""),
     ),
+    # ladder
+    "a step that the kind cannot take": (
+        ladder("volume", ("reassign", {})),
+        (INCOMPLETE, "impossible-step", "ladder", "volume"),
+    ),
+    "minutes from a limit that there is not": (
+        ladder("volume", ("task", {"offset": -30})),
+        (INCOMPLETE, "impossible-step", "ladder", "volume"),
+    ),
+    "more than a month": (
+        ladder("acceptance-rate", ("task", {"share": 101})),
+        (INCOMPLETE, "impossible-step", "ladder", "acceptance-rate"),
+    ),
+    "no ladder": (ladder("volume"), (LADDER, "no-ladder", "ladder", "volume")),
+    "the same step twice": (
+        ladder("first-response", ("task", {}), ("task", {"offset": 0})),
+        (LADDER, "same-step-twice", "ladder", "first-response"),
+    ),
+    "the same step of a month twice": (
+        ladder("volume", ("task", {}), ("task", {})),
+        (LADDER, "same-step-twice", "ladder", "volume"),
+    ),
+    "before the start": (
+        ladder("first-response", ("task", {"offset": -241})),
+        (LADDER, "step-before-the-start", "ladder", "first-response"),
+    ),
+    "reassigned while it can be kept": (
+        ladder("first-response", ("reassign", {"share": 99})),
+        (LADDER, "taken-before-the-limit", "ladder", "first-response"),
+    ),
+    "back in the queue while it can be kept": (
+        ladder("first-response", ("return to queue", {"offset": -1})),
+        (LADDER, "taken-before-the-limit", "ladder", "first-response"),
+    ),
+    "the owner is told when it is reassigned": (
+        ladder("attempts", ("reassign", {}), ("tell owner", {"share": 150})),
+        (LADDER, "owner-told-too-late", "ladder", "attempts"),
+    ),
+    "the owner is told in the moment after": (
+        ladder("attempts", ("return to queue", {}), ("tell owner", {})),
+        (LADDER, "owner-told-too-late", "ladder", "attempts"),
+    ),
+    "two steps in one minute": (
+        all_at_once(
+            commitment("first-response", limit=1, unit="business minutes"),
+            ladder("first-response", ("task", {"share": 50}), ("task", {})),
+        ),
+        (LADDER, "steps-in-one-minute", "ladder", "first-response"),
+    ),
+    "a team without manager": (ladder("volume", ("tell manager", {})), (LADDER, "no-manager", "ladder", "volume")),
+    "a team without chat": (
+        ladder("first-response", ("tell chat", {})),
+        (LADDER, "no-chat", "ladder", "first-response"),
+    ),
+    "a team without people": (ladder("volume", ("tell team", {})), (LADDER, "nobody-is-told", "ladder", "volume")),
+    "a role that nobody has": (
+        ladder("volume", ("tell role", {"role": "Viewer"})),
+        (LADDER, "nobody-is-told", "ladder", "volume"),
+    ),
     # too heavy
     "a long page": (long_text("volume", 40), ("too heavy", "more-than-one-page", "", "")),
     "a long note": (change(note="line\n" * 40), ("too heavy", "more-than-one-page", "", "")),
@@ -255,6 +327,13 @@ CLEAN = {
     "open until midnight": calendar(friday="20:00-24:00"),
     "a commitment's own calendar": elsewhere("first-response"),
     "sealed with the longest limit": change(sealing_grace_days=10),
+    "the same at two moments": ladder("first-response", ("task", {"share": 80}), ("task", {})),
+    "two steps at one moment": ladder("first-response", ("task", {}), ("reassign", {})),
+    "one step at the start": ladder("first-response", ("task", {"offset": -240})),
+    "taken at the limit": ladder("first-response", ("tell owner", {"share": 99}), ("reassign", {})),
+    "told in the moment before it is taken": ladder("first-response", ("tell owner", {}), ("return to queue", {})),
+    "two steps a minute apart": ladder("first-response", ("task", {"offset": -1}), ("task", {})),
+    "the end of the month": ladder("volume", ("task", {"share": 99}), ("recovery plan", {})),
 }
 
 
@@ -280,7 +359,9 @@ def test_every_rule_that_terms_can_break_has_its_draft():
     others = {"no-definition", "no-review-cadence", "no-target", "no-baseline", "no-consequence", "two-limits",
               "closed-longer-than-limit", "too-little-open-time", "no-hour-for-each-attempt",
               "closed-before-attempts-end", "response-after-attempts", "no-holidays", "closes-at-23-59",
-              "owners-elsewhere", "sealed-before-the-longest-limit", "more-than-one-page"}  # fmt: skip
+              "owners-elsewhere", "sealed-before-the-longest-limit", "more-than-one-page", "impossible-step",
+              "no-ladder", "same-step-twice", "step-before-the-start", "taken-before-the-limit", "owner-told-too-late",
+              "steps-in-one-minute", "no-manager", "no-chat", "nobody-is-told"}  # fmt: skip
     assert {code for _, (_, code, _, _) in RAISED.values()} == sides | shares | others
 
 
@@ -372,6 +453,72 @@ def test_everything_that_is_blank_is_said_beside_its_field(clean):
             owner_by_night,
             "Nils Nacht is never there while “Office” is open, by which “First response” counts. Choose another "
             "calendar, or correct the working hours.",
+        ),
+        (
+            ladder("volume", ("task", {}), ("tell owner", {})),
+            "Step 2 of “Volume” cannot be done: Volume of qualified leads cannot “tell the owner”. Choose from: tell "
+            "the manager, tell everybody of a team, tell everybody with a role, post in a team’s chat, open a task for "
+            "RevOps, ask for a recovery plan.",
+        ),
+        (
+            ladder("volume", ("task", {"offset": -30})),
+            "Step 1 of “Volume” cannot be done: Volume of qualified leads has no limit to count from. Give a share of "
+            "the month.",
+        ),
+        (
+            ladder("volume"),
+            "“Volume” has a consequence but no ladder: nothing happens by itself, and a miss is found when somebody "
+            "looks. Add a step, such as telling the manager at 100 %.",
+        ),
+        (
+            ladder("first-response", ("task", {}), ("task", {})),
+            "“First response” says twice that at the limit RevOps gets a task. Drop one.",
+        ),
+        (
+            ladder("first-response", ("task", {"offset": -300})),
+            "A step of “First response” is to come 300 minutes before the limit, which is before the clock starts, so "
+            "it comes at once. Bring it nearer to the limit.",
+        ),
+        (
+            ladder("first-response", ("reassign", {"share": 50})),
+            "“First response” takes the lead from its owner while the promise can still be kept: at 50 % (2 business "
+            "hours) the lead goes to the next rep. Let that happen at the limit or later, and tell the owner before.",
+        ),
+        (
+            ladder("first-response", ("reassign", {}), ("tell owner", {"share": 150})),
+            "“First response” tells the owner at 150 % (6 business hours), but the lead is taken from them at the "
+            "limit, and its owner then is new to it. Tell the owner before that, or the manager.",
+        ),
+        (
+            ladder("first-response", ("return to queue", {}), ("tell owner", {"offset": 60})),
+            "“First response” tells the owner 1 business hour after the limit, but the lead is taken from them at the "
+            "limit, and nobody owns it then. Tell the owner before that, or the manager.",
+        ),
+        (
+            all_at_once(
+                commitment("first-response", limit=1, unit="business minutes"),
+                ladder("first-response", ("task", {"share": 50}), ("task", {})),
+            ),
+            "Two steps of “First response”, at 50 % (0.5 business minutes) and at the limit, come within the same "
+            "minute, and the portal looks once a minute. Drop one, or allow longer.",
+        ),
+        (
+            ladder("first-response", ("tell manager", {})),
+            "“First response” tells the manager of Sales DACH, which has none. RevOps would be told instead. Name the "
+            "team’s manager, or tell a role.",
+        ),
+        (
+            ladder("volume", ("tell chat", {})),
+            "“Volume” posts in the chat of Marketing DACH, which has none. Its manager would be told instead. Give the "
+            "team the address of its channel, or tell somebody else.",
+        ),
+        (
+            ladder("volume", ("tell team", {})),
+            "“Volume” tells everybody of Marketing DACH, and that is nobody. Tell another team, or a role.",
+        ),
+        (
+            ladder("volume", ("tell role", {"role": "Viewer"})),
+            "“Volume” tells every Viewer, and there is none. Tell another role, or a team.",
         ),
     ],
 )
@@ -497,6 +644,57 @@ def test_each_calendar_in_which_sales_is_measured_names_who_is_never_there(clean
     assert found["attempts"].startswith("Ron and Ruth are never there while “Boston” is open")
 
 
+# --- Whom a ladder reaches ----------------------------------------------------------------------------------------
+
+
+def test_a_step_reaches_the_team_that_owes_the_promise_or_the_one_that_it_names(clean, marketing, sales, max_, mona):
+    for code in ("volume", "first-response"):
+        ladder(code, ("tell manager", {}), ("tell team", {"share": 90}), ("tell chat", {"share": 80}))(clean)
+    assert [(code, where) for _, code, _, where in said(clean)] == [
+        ("no-chat", "volume"),
+        ("no-manager", "volume"),
+        ("no-chat", "first-response"),
+    ]
+    marketing.chat_url, marketing.manager, sales.chat_url = "slack://a", max_, "slack://b"
+    marketing.save()
+    sales.save()
+    assert said(Version.objects.get(pk=clean.pk)) == []
+    partners = Team.objects.create(name="Partners", party="sales")
+    ladder("volume", *((f"tell {whom}", {"team": partners}) for whom in ("manager", "team", "chat")))(clean)
+    assert [code for _, code, _, _ in said(Version.objects.get(pk=clean.pk))] == [
+        "no-manager",
+        "nobody-is-told",
+        "no-chat",
+    ]
+
+
+def test_operations_has_no_team_so_that_of_sales_is_told(clean, mona):
+    promise(clean, "routing", limit=5, unit="minutes").steps.all().delete()
+    ladder("routing", ("tell manager", {}))(clean)
+    assert said(clean) == []
+
+
+def test_a_manager_who_has_left_is_none(clean, mona):
+    ladder("first-response", ("tell manager", {}))(clean)
+    assert said(clean) == []
+    User.objects.filter(pk=mona.pk).update(is_active=False)
+    assert [code for _, code, _, _ in said(Version.objects.get(pk=clean.pk))] == ["no-manager"]
+
+
+def test_a_role_of_one_side_is_held_by_people_of_these_teams_and_revops_by_anybody(clean, sofia, rita):
+    ladder("first-response", ("tell role", {"role": "Sales leader"}), ("tell role", {"role": "RevOps"}))(clean)
+    assert said(clean) == []
+    sofia.team = Team.objects.create(name="Sales Nordics", party="sales")
+    sofia.save()
+    assert [code for _, code, _, _ in said(clean)] == ["nobody-is-told"]
+
+
+def test_what_many_promises_have_in_common_is_said_once(clean):
+    for code in ("first-response", "attempts", "disposition"):
+        ladder(code, ("tell manager", {}), ("tell manager", {"share": 80}))(clean)
+    assert said(clean) == [(LADDER, "no-manager", "ladder", "first-response")]
+
+
 # --- One page -----------------------------------------------------------------------------------------------------
 
 
@@ -524,6 +722,9 @@ def test_every_part_of_the_document_takes_room(clean):
     document = wording.document(terms.of(clean, now=MONDAY))
     assert len(document.covers) > 3 * lint.CHARACTERS_A_LINE
     assert lint.length(terms.of(clean, now=MONDAY)) > before + 6
+    before = lint.length(terms.of(clean, now=MONDAY))
+    ladder("first-response", *(("task", {"share": share}) for share in range(50, 150, 5)))(clean)
+    assert lint.length(terms.of(clean, now=MONDAY)) == before + 3
 
 
 # --- Cost ---------------------------------------------------------------------------------------------------------

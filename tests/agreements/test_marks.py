@@ -12,7 +12,13 @@ from agreements.wording import Clause, Document, Hours
 from slaportal.models import Party
 from tests.agreements.test_differences import any_terms
 
-CALL = Clause("call", "Contact within 4 business hours", "call every lead within 4\xa0business hours.", "We talk.")
+CALL = Clause(
+    "call",
+    "Contact within 4 business hours",
+    "call every lead within 4\xa0business hours.",
+    "We talk.",
+    "Until it is done: at 50\xa0% (2\xa0business hours) the owner is told, at the limit the manager.",
+)
 ASK = Clause("ask", "Reasons", "give a reason for every rejection.", "")
 OFFICE = Hours("Office", "Mon–Fri 9:00–17:30, UTC", "8.5\xa0hours", (), ((2025, ("1 Jan New Year", "25 Dec Fair")),))
 PAGE = Document(
@@ -48,7 +54,8 @@ def covers(before: str, after: str) -> str:
 def every_line(document: MarkedDocument) -> list[Line]:
     lines = [document.covers, *document.qualified, *document.both, *document.notes]
     for section in document.promises:
-        lines += [line for clause in section.clauses for line in (clause.title, clause.text, clause.consequence)]
+        for clause in section.clauses:
+            lines += [clause.title, clause.text, clause.consequence, clause.ladder]
     for calendar in document.calendars:
         lines += [calendar.text, *(days for _, days in calendar.closed)]
     return lines
@@ -110,7 +117,8 @@ def test_what_is_gone_stands_before_what_is_new():
 
 
 def test_clauses_are_paired_by_their_codes():
-    later = Clause("call", "Contact within 2 business hours", "call every lead within 2\xa0business hours.", "")
+    ladder = "Until it is done: at 50\xa0% (1\xa0business hour) the owner is told, at the limit the manager."
+    later = Clause("call", "Contact within 2 business hours", "call every lead within 2\xa0business hours.", "", ladder)
     (section,) = marked(PAGE, page(promises=((Party.SALES, (ASK, later)),))).promises
     ask, call = section.clauses
     assert [clause.mark for clause in section.clauses] == [Mark.KEPT, Mark.KEPT]
@@ -118,6 +126,10 @@ def test_clauses_are_paired_by_their_codes():
     assert shown(call.title) == "Contact within [4 business hours]{2 business hours}"
     assert shown(call.text) == "call every lead within [4 business hours]{2 business hours}."
     assert shown(call.consequence) == "[We talk.]"
+    assert shown(call.ladder) == (
+        "Until it is done: at 50 % ([2 business hours]{1 business hour}) the owner is told, at the limit the manager."
+    )
+    assert ask.ladder.pieces == ()
 
 
 def test_a_new_clause_is_added_as_a_whole_and_a_dropped_one_stays_to_be_seen_where_it_was():
@@ -129,7 +141,8 @@ def test_a_new_clause_is_added_as_a_whole_and_a_dropped_one_stays_to_be_seen_whe
         ("ask", Mark.KEPT),
     ]
     dropped, added, _ = section.clauses
-    assert {line.mark for line in (dropped.title, dropped.text, dropped.consequence)} == {Mark.REMOVED}
+    lines = (dropped.title, dropped.text, dropped.consequence, dropped.ladder)
+    assert {line.mark for line in lines} == {Mark.REMOVED}
     assert (added.text.mark, added.consequence.pieces) == (Mark.ADDED, ())
 
 

@@ -19,11 +19,13 @@ from agreements.models import (
     Signature,
     SpecialDay,
     Status,
+    Step,
     Version,
     local_midnight,
 )
+from slaportal import roles
 from slaportal.models import Team
-from tests.conftest import MONDAY, make_commitment, make_user
+from tests.conftest import MONDAY, make_commitment, make_step, make_user
 
 pytestmark = pytest.mark.django_db
 TICK = timedelta(microseconds=1)
@@ -287,6 +289,58 @@ def test_a_criterion_names_a_field_a_comparison_and_a_fitting_value(field, opera
         assert sentences is None or found[name] == sentences
 
 
+GIVE_ONE = "A step comes at a share of the limit, or so many minutes from it. Give one."
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "problems"),
+    [
+        ("first_response", {"share": 50, "action": "tell owner"}, {}),
+        ("first_response", {"share": 1000, "action": "reassign"}, {}),
+        ("first_response", {"offset": 0, "action": "return to queue"}, {}),
+        ("first_response", {"offset": -30_000, "action": "task"}, {}),
+        ("first_response", {"share": 80, "action": "tell role", "role": roles.REP}, {}),
+        ("volume", {"share": 100, "action": "recovery plan"}, {}),
+        ("routing", {"share": 100, "action": "tell chat"}, {}),
+        ("first_response", {"action": "task"}, {"share": GIVE_ONE}),
+        ("first_response", {"share": 50, "offset": 1, "action": "task"}, {"share": GIVE_ONE}),
+        ("first_response", {"share": 0, "action": "task"}, {"share": "A step comes at 1 to 1000 percent."}),
+        ("first_response", {"share": 1001, "action": "task"}, {"share": "A step comes at 1 to 1000 percent."}),
+        ("first_response", {"offset": 30_001, "action": "task"},
+         {"offset": "A step comes within 30,000 minutes of the limit."}),
+        ("first_response", {"share": 80, "action": "tell role"}, {"role": "Name the role that is told."}),
+        ("first_response", {"share": 80, "action": "tell owner", "role": roles.REP},
+         {"role": "“Tell the owner” names no role. Leave it blank."}),
+        ("volume", {"share": 60, "action": "tell owner"},
+         {"action": "Volume of qualified leads cannot “tell the owner”. Choose from: tell the manager, tell everybody of "
+          "a team, tell everybody with a role, post in a team’s chat, open a task for RevOps, ask for a recovery "
+          "plan."}),
+        ("volume", {"offset": 5, "action": "task"},
+         {"offset": "Volume of qualified leads has no limit to count from. Give a share of the month."}),
+        ("volume", {"share": 101, "action": "task"}, {"share": "After 100 percent the month is over. Give no more."}),
+        ("dispute_answer", {"share": 100, "action": "reassign"}, {"action": None}),
+        ("reasons_documented", {"share": 100, "action": "recovery plan"}, {"action": None}),
+        ("routing", {"share": 100, "action": "tell owner"}, {"action": None}),
+        ("first_response", {"share": 100, "action": "shout"}, {"action": "Value 'shout' is not a valid choice."}),
+    ],
+)  # fmt: skip
+def test_a_step_does_only_what_its_commitments_kind_can(kind, fields, problems, draft):
+    commitment = draft.commitments.filter(kind=kind).first() or make_commitment(draft, kind)
+    found = messages(Step(commitment=commitment, **fields))
+    found.pop("__all__", None)  # what the database would say of the same
+    assert list(found) == list(problems)
+    for name, sentence in problems.items():
+        assert sentence is None or found[name] == [sentence]
+
+
+def test_a_step_names_a_team_only_where_one_is_told(draft, sales):
+    commitment = draft.commitments.get(kind="first_response")
+    for action in ("tell team", "tell manager", "tell chat"):
+        assert messages(Step(commitment=commitment, share=100, action=action, team=sales)) == {}
+    found = messages(Step(commitment=commitment, share=100, action="reassign", team=sales))
+    assert found["team"] == ["“Reassign to the next rep” names no team. Leave it blank."]
+
+
 # --- What the database refuses ------------------------------------------------------------------------------------
 
 
@@ -313,6 +367,34 @@ def test_the_database_refuses_commitments_that_cannot_be(name, fields, draft):
     response = draft.commitments.filter(kind="first_response")
     with pytest.raises(IntegrityError, match=name), transaction.atomic():
         response.update(**fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("step_share_or_offset", {"share": None}),
+        ("step_share_or_offset", {"offset": 5}),
+        ("step_share_in_range", {"share": 0}),
+        ("step_share_in_range", {"share": 1001}),
+        ("step_offset_in_range", {"share": None, "offset": 30_001}),
+        ("step_offset_in_range", {"share": None, "offset": -30_001}),
+        ("step_role_where_one_is_told", {"role": roles.REP}),
+        ("step_role_where_one_is_told", {"action": "tell role"}),
+        ("step_team_where_one_is_told", {"action": "task", "team_id": 1}),
+    ],
+)
+def test_the_database_refuses_steps_that_cannot_be(name, fields, draft, sales):
+    step = make_step(draft.commitments.first())
+    fields = {**fields, "team_id": sales.pk} if "team_id" in fields else fields
+    with pytest.raises(IntegrityError, match=name), transaction.atomic():
+        Step.objects.filter(pk=step.pk).update(**fields)
+
+
+def test_a_team_that_a_step_names_cannot_be_deleted(draft):
+    team = Team.objects.create(name="Partners", party="sales")
+    make_step(draft.commitments.first(), "tell team", team=team)
+    with pytest.raises(models.ProtectedError):
+        team.delete()
 
 
 def test_the_database_refuses_two_commitments_with_one_code(draft):
@@ -382,6 +464,8 @@ def test_records_say_what_they_are(version, max_, office):
     assert str(SpecialDay(date=date(2025, 12, 24), hours="09:00-12:00")) == "2025-12-24: 09:00-12:00"
     assert str(AgreementEvent.objects.first()) == "drafted"
     assert str(Closure(date=date(2025, 3, 4), reason="Strike")) == "2025-03-04: Strike"
+    assert str(Step(share=50, action="tell owner")) == "50 %: tell the owner"
+    assert str(Step(offset=-30, action="reassign")) == "-30 min: reassign to the next rep"
 
 
 def test_records_stand_in_the_order_in_which_people_read_them(version, marketing, sales, office):

@@ -8,6 +8,7 @@ from django.core import mail
 from agreements import documents, notices, signoff, tasks
 from agreements.models import Signature, Version
 from slaportal import outbox, roles
+from slaportal.letters import Letter
 from slaportal.models import Notice, Party, Team, User
 from tests.conftest import MONDAY, PASSWORD, agree, make_user, triggers_off
 
@@ -29,10 +30,11 @@ def told(key: str) -> set[str]:
     return set(Notice.objects.filter(key=key).values_list("recipient__email", flat=True))
 
 
-def letter(key: str, person: User) -> outbox.Letter | None:
+def letter(key: str, person: User, channel: str = "email") -> Letter | None:
     """What the notice says if it is sent now."""
-    notice = Notice.objects.get(key=key, recipient=person)
-    return getattr(notices, notice.letter.rpartition(".")[2])(notice)
+    notice = Notice.objects.get(key=key, recipient=person, channel=channel)
+    (said,) = getattr(notices, notice.letter.rpartition(".")[2])([notice])
+    return said
 
 
 # --- Please sign --------------------------------------------------------------------------------------------------
@@ -98,7 +100,7 @@ def test_a_colleague_of_a_side_that_has_signed_is_asked_no_more(proposed, max_, 
     assert letter(f"proposed:{proposed.pk}", sofia) is not None
     colleague = make_user("mia@example.com", roles.MARKETING_LEADER)
     notice = Notice(key="x", recipient=colleague, about=proposed.pk)
-    assert notices.please_sign(notice) is None
+    assert notices.please_sign([notice]) == [None]
 
 
 # --- Declined -----------------------------------------------------------------------------------------------------
@@ -141,6 +143,12 @@ def test_the_head_in_the_notice_is_the_one_on_the_document(version, max_):
     assert documents.context(version, now=MONDAY)["head"] == event
 
 
+def test_only_a_mail_carries_the_document_and_the_portal_says_where_it_is(version, max_):
+    said = letter(f"agreed:{version.pk}", max_, channel="portal")
+    assert said.attachments == ()
+    assert "The document can be printed from its page." in said.paragraphs
+
+
 def test_where_no_pdf_can_be_drawn_the_notice_goes_out_with_the_link(version, max_, monkeypatch):
     monkeypatch.setattr(documents, "can_draw_pdf", lambda: False)
     said = letter(f"agreed:{version.pk}", max_)
@@ -169,19 +177,19 @@ def test_revops_is_told_once_of_an_agreement_that_is_not_what_was_signed(version
         Signature.objects.filter(signer=max_).update(name="Somebody else")
     for _ in range(2):
         assert tasks.verify_agreements() == 1
-    notice = Notice.objects.get(key__startswith=f"alarm:{version.agreement_id}:")
-    assert notice.recipient == rita
-    said = notices.alarm(notice)
+    notice = Notice.objects.get(key__startswith=f"alarm:{version.agreement_id}:", channel="email")
+    assert (notice.recipient, notice.kind) == (rita, "alarm")
+    (said,) = notices.alarm([notice])
     assert "name changed since event 3 (signed)" in said.paragraphs[0]
     with triggers_off():
         Signature.objects.filter(signer=max_).update(name="Max")
-    assert notices.alarm(notice) is None
+    assert notices.alarm([notice]) == [None]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_signed_document_arrives_by_mail(draft, rita, max_, sofia):
     version = agree(draft, by=rita, marketing=max_, sales=sofia)
-    assert outbox.send_due(now=MONDAY + HOUR) == 3
+    assert outbox.send_due(now=MONDAY + HOUR) == 6
     sent = {message.to[0]: message for message in mail.outbox}
     assert sent.keys() == {"max@example.com", "sofia@example.com", "rita@example.com"}
     for message in sent.values():
@@ -189,4 +197,7 @@ def test_the_signed_document_arrives_by_mail(draft, rita, max_, sofia):
         ((name, content, kind),) = message.attachments
         assert (name, kind, content[:5]) == (documents.file_name(version), "application/pdf", b"%PDF-")
     # The requests to sign no longer held; they were not sent.
-    assert Notice.objects.in_state(Notice.State.CANCELLED).count() == 2
+    cancelled = Notice.objects.in_state(Notice.State.CANCELLED)
+    assert set(cancelled.values_list("key", "channel")) == {
+        (f"proposed:{version.pk}", channel) for channel in ("portal", "email")
+    }

@@ -12,13 +12,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agreements import signers, signoff, terms
-from agreements.catalogue import CATALOGUE, FIELDS, Operator, Unit
-from agreements.models import Agreement, AgreementEvent, Commitment, Criterion, Signature, Status, Version
+from agreements.catalogue import CATALOGUE, FIELDS, Action, Kind, Operator, Unit
+from agreements.models import Agreement, AgreementEvent, Commitment, Criterion, Signature, Status, Step, Version
 from agreements.signoff import SignoffError, TermsChanged
 from slaportal import roles
 from slaportal.models import Party, Team, User
 from slaportal.refusal import Refused
-from tests.conftest import MONDAY, PASSWORD, agree, complete, make_always, make_commitment, make_user, triggers_off
+from tests.conftest import (
+    MONDAY,
+    PASSWORD,
+    agree,
+    complete,
+    make_always,
+    make_commitment,
+    make_step,
+    make_user,
+    triggers_off,
+)
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -212,7 +222,7 @@ def test_a_proposal_freezes_canonical_json_and_its_sha_256(proposed):
     read = json.loads(proposed.terms)
     again = json.dumps(read, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert proposed.terms == again
-    assert (read["schema"], read["version"]) == (2, 1)
+    assert (read["schema"], read["version"]) == (3, 1)
     assert [promise["code"] for promise in read["commitments"]] == ["volume", "first-response", "completeness"]
     assert (proposed.proposed_at, proposed.proposed_by.name) == (MONDAY, "Rita")
 
@@ -283,14 +293,17 @@ def test_a_new_draft_takes_over_everything_but_the_dates(draft, office, rita):
               "baseline": 40, "consequence": "Talk", "position": 7, "title": "Tries", "calendar": always}  # fmt: skip
     rich = make_commitment(draft, "attempts", **fields, monthly_targets={"2025-08": 20})
     Criterion.objects.create(commitment=rich, field="score", operator="at least", value="80")
+    make_step(rich, "tell team", offset=-30, team=draft.agreement.marketing_team, position=4)
+    make_step(rich, "tell role", share=80, role=roles.REVOPS, position=2)
     copy = signoff.new_draft_from(draft, by=rita, now=MONDAY)
     assert {name: row(copy)[name] for name in TAKEN_OVER} == {name: row(draft)[name] for name in TAKEN_OVER}
     for names, parent in (
         (set(row_names(Commitment)) - {"id", "version_id"}, "version"),
         ({"field", "operator", "value"}, "version"),
         ({"field", "operator", "value"}, "commitment__version"),
+        (set(row_names(Step)) - {"id", "commitment_id"}, "commitment__version"),
     ):
-        model = Commitment if "code" in names else Criterion
+        model = Commitment if "code" in names else Step if "share" in names else Criterion
         old, new = (list(model.objects.filter(**{parent: one}).values(*names)) for one in (draft, copy))
         assert old == new != []
 
@@ -300,6 +313,7 @@ def test_a_new_draft_shares_no_row_with_its_origin(proposed, rita):
     draft = signoff.new_draft_from(proposed, by=rita, now=MONDAY)
     draft.commitments.update(title="Other")
     draft.commitments.first().delete()
+    Step.objects.filter(commitment__version=draft).delete()
     assert terms.freeze(proposed, now=MONDAY) == before
 
 
@@ -329,8 +343,18 @@ def promises(draw) -> dict:
         "consequence": draw(text),
         "monthly_targets": draw(st.dictionaries(st.sampled_from(["2025-08", "2025-12"]), st.integers(0, 900))),
         "position": draw(st.integers(0, 3)),
+        "steps": draw(st.lists(steps(kind), max_size=3)),
         **limit,
     }
+
+
+@st.composite
+def steps(draw, kind: Kind) -> dict:
+    action = draw(st.sampled_from(kind.actions))
+    is_share = not kind.has_limit or draw(st.booleans())
+    moment = {"share": draw(st.integers(1, 100))} if is_share else {"offset": draw(st.integers(-500, 500))}
+    return {**moment, "action": action, "role": roles.REP if action == Action.ROLE else "",
+            "position": draw(st.integers(0, 3))}  # fmt: skip
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -362,9 +386,11 @@ def test_what_a_new_draft_says_equals_what_was_proposed_but_for_number_and_dates
         )  # fmt: skip
         Criterion.objects.bulk_create(Criterion(version=first, **one) for one in definition)
         for number, (promise, scope) in enumerate(commitments):
+            ladder = promise.pop("steps")
             made = Commitment.objects.create(
                 version=first, code=f"c{number}", calendar=calendars[number % 2], **promise
             )
+            Step.objects.bulk_create(Step(commitment=made, **one) for one in ladder)
             Criterion.objects.bulk_create(Criterion(commitment=made, **one) for one in scope)
         first = signoff.propose(complete(first), by=rita, now=MONDAY)
         copy = signoff.new_draft_from(first, by=rita, now=MONDAY)

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from agreements import signoff, terms
 from agreements.business_time import BusinessTime
-from agreements.catalogue import CATALOGUE, Operator, Start, Unit
-from agreements.models import Commitment, Criterion, Version
-from tests.conftest import MONDAY, complete, make_always, make_calendar, make_commitment
+from agreements.catalogue import CATALOGUE, Action, Operator, Start, Unit
+from agreements.models import Commitment, Criterion, Step, Version
+from agreements.terms import Rung
+from slaportal import roles
+from tests.conftest import MONDAY, complete, make_always, make_calendar, make_commitment, make_step
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +84,8 @@ def rich(version: Version) -> None:
         commitment = make_commitment(version, code=f"c{number}", calendar=always, position=0)
         for name in ("email", "phone"):
             Criterion.objects.create(commitment=commitment, field=name, operator="filled")
+        for share in (80, 50, 100):
+            make_step(commitment, "task", share=share, position=0)
 
 
 def test_rows_that_were_written_again_keep_their_place(draft):
@@ -93,6 +97,8 @@ def test_rows_that_were_written_again_keep_their_place(draft):
         row.save()
     for day in draft.calendar.special_days.all():
         day.save()
+    for step in Step.objects.order_by("-pk"):
+        step.save()
     assert text_of(draft) == before
 
 
@@ -199,6 +205,8 @@ def test_everything_that_was_written_is_read_back(blank, rita):
         position=3,
     )  # fmt: skip
     Criterion.objects.create(commitment=commitment, field="phone", operator="filled")
+    make_step(commitment, "tell role", share=150, role=roles.REVOPS)
+    make_step(commitment, "tell team", offset=-30, team=blank.agreement.marketing_team)
     agreed = read(blank)
     assert (agreed.agreement, agreed.marketing_team, agreed.sales_team) == (
         "DACH inbound",
@@ -222,7 +230,12 @@ def test_everything_that_was_written_is_read_back(blank, rita):
         scope=(terms.Test("phone", Operator.FILLED, ()),), start=Start.ACCEPTED, limit="1.5 hours", limit_seconds=5400,
         attempts=5, target=Fraction(37, 40), monthly_targets={}, baseline=Fraction(2, 5), consequence="Talk",
         worked_by="Always",
+        steps=(
+            Rung(index=0, action=Action.ROLE, share=Fraction(3, 2), role="RevOps"),
+            Rung(index=1, action=Action.TEAM, offset_seconds=-1800, team="Marketing DACH"),
+        ),
     )  # fmt: skip
+    assert [rung.index for rung in promise.ladder] == [1, 0]
     # What makes it complete stands behind it; nothing else differs once it is frozen.
     complete(blank)
     assert terms.of(signoff.propose(blank, by=rita, now=MONDAY)).promises[0] == promise
@@ -341,6 +354,62 @@ def test_a_promise_in_calendar_time_counts_on_a_calendar_that_never_closes(draft
     calendars = read(draft).business_times({})
     assert set(calendars) == {None, "Office"}
     assert calendars[None] == BusinessTime.always()
+
+
+# --- Ladders ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("step", "seconds"),
+    [
+        ({"share": 50}, 7_200),
+        ({"share": 1}, 144),
+        ({"share": 100}, 14_400),
+        ({"share": 150}, 21_600),
+        ({"offset": 0}, 14_400),
+        ({"offset": -30}, 12_600),
+        ({"offset": 90}, 19_800),
+        ({"offset": -240}, 0),
+        ({"offset": -241}, 0),  # never before the start
+    ],
+)
+def test_a_step_comes_after_its_share_of_the_limit_or_so_many_minutes_from_it(step, seconds, blank):
+    make_step(make_commitment(blank, limit=4, unit="business hours"), "task", **step)
+    (rung,) = only_promise(blank).ladder
+    assert rung.position(only_promise(blank).limit_seconds) == seconds
+
+
+def test_shares_that_do_not_come_out_even_stay_exact(blank):
+    make_step(make_commitment(blank, limit=Decimal("0.01"), unit="hours"), "task", share=33)
+    assert only_promise(blank).ladder[0].position(36) == Fraction(33 * 36, 100)
+
+
+def test_a_ladder_is_climbed_by_time_and_of_equal_moments_as_it_is_written(blank):
+    timed = make_commitment(blank, limit=4, unit="business hours")
+    for step in ({"share": 100, "action": "reassign"}, {"share": 50, "action": "tell owner"},
+                 {"offset": 0, "action": "task"}, {"offset": -120, "action": "tell chat"}):  # fmt: skip
+        make_step(timed, **step)
+    monthly = make_commitment(blank, "volume", position=1)
+    for share in (100, 60, 80):
+        make_step(monthly, "task", share=share)
+    of_time, of_month = read(blank).promises
+    assert [rung.action for rung in of_time.ladder] == ["tell owner", "tell chat", "reassign", "task"]
+    assert [rung.index for rung in of_time.ladder] == [1, 3, 0, 2]
+    assert [rung.share for rung in of_month.ladder] == [Fraction(3, 5), Fraction(4, 5), 1]
+
+
+def test_positions_not_ids_give_the_order_of_steps(blank):
+    commitment = make_commitment(blank)
+    for position in (2, 0, 1):
+        make_step(commitment, "task", share=100 + position, position=position)
+    assert [rung.share * 100 for rung in only_promise(blank).steps] == [100, 101, 102]
+
+
+def test_terms_from_before_there_were_ladders_have_none(draft):
+    frozen = json.loads(text_of(draft)) | {"schema": 2}
+    for row in frozen["commitments"]:
+        assert row.pop("steps") == []
+    assert [promise.steps for promise in terms.read(terms.canonical(frozen)).promises] == [()] * 3
 
 
 # --- What a handoff must copy -------------------------------------------------------------------------------------

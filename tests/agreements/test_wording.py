@@ -12,7 +12,7 @@ from agreements.models import Commitment, Criterion, Version
 from slaportal.models import Party
 from tests.conftest import MONDAY, make_always, make_calendar, make_commitment
 
-HOURS = "(Mon–Fri 9:00–17:30, Europe/Berlin)"
+HOURS = "(Mon–Fri 9:00–17:30)"
 
 
 @pytest.fixture
@@ -255,6 +255,14 @@ def test_hours_of_several_spans_are_named_instead_of_repeated(blank, office):
     promise(blank, target=None)
     assert said(blank) == (
         "make first contact with every lead within 4 business hours after it qualifies (“Office” hours)."
+    )
+
+
+def test_hours_in_another_zone_than_the_agreements_name_it(blank):
+    promise(blank, target=None, calendar=make_calendar(name="Boston", time_zone="America/New_York"))
+    assert said(blank) == (
+        "make first contact with every lead within 4 business hours after it qualifies (Mon–Fri 9:00–17:30, "
+        "America/New_York)."
     )
 
 
