@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
@@ -16,12 +17,16 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.functional import cached_property
 from django_celery_beat import admin as beat
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
-from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.contrib.filters.admin import (
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    RangeDateTimeFilter,
+    RelatedDropdownFilter,
+)
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import (
@@ -33,8 +38,10 @@ from unfold.widgets import (
 )
 
 from slaportal import outbox, roles
-from slaportal.models import Notice, Team, User, time_zone_names
+from slaportal.admin_told import ShowsHowTold
+from slaportal.models import Absence, Notice, Team, User, time_zone_names
 from slaportal.refusal import Refused
+from slaportal.timing import database_now
 
 T = TypeVar("T")
 
@@ -134,12 +141,21 @@ class PersonForm(UserChangeForm):
         fields = "__all__"
 
 
+class AbsenceInline(TabularInline):
+    """Days on which a person is away."""
+
+    model, extra, tab = Absence, 0, False
+    verbose_name, verbose_name_plural = "absence", "away"
+    fields = ("first_day", "last_day", "note")
+    ordering = ("-first_day",)
+
+
 @admin.register(User)
-class UserAdmin(PlainUserAdmin, PortalAdmin):
+class UserAdmin(PlainUserAdmin, ShowsHowTold, PortalAdmin):
     """People. Who is no superuser gives nobody, least of all themselves, more than roles and the way into the admin."""
 
     form, add_form, change_password_form = PersonForm, NewPersonForm, AdminPasswordChangeForm
-    list_display = ("person", "team", "held_roles", "away_until", "active", "staff")
+    list_display = ("person", "team", "held_roles", "active", "staff")
     list_filter = (
         ("team", RelatedDropdownFilter),
         ("groups", RelatedDropdownFilter),
@@ -151,21 +167,26 @@ class UserAdmin(PlainUserAdmin, PortalAdmin):
     ordering = ("name", "email")
     autocomplete_fields = ("team",)
     filter_horizontal = ()
-    readonly_fields = ("last_login", "date_joined", "from_import")
+    readonly_fields = ("chat", "hours", "told", "last_login", "date_joined", "from_import")
+    inlines = (AbsenceInline,)
     add_fieldsets = (
         (None, {"fields": ("email", "name", "title", "password1", "password2")}),
         ("Work", {"fields": ("team", "time_zone", "groups", "is_staff")}),
     )
     fieldsets = (
         (None, {"fields": ("email", "name", "title", "password")}),
-        ("Work", {"fields": ("team", "time_zone", "away_until")}),
+        ("Work", {"fields": ("team", "time_zone", "most_open")}),
         ("Access", {"fields": ("is_active", "is_staff", "groups")}),
         ("Beyond roles", {"classes": ["collapse"], "fields": ("is_superuser", "user_permissions")}),
+        ("Notices", {"classes": ["collapse"], "fields": ("chat", "hours", "told")}),
         ("Record", {"classes": ["collapse"], "fields": ("last_login", "date_joined", "from_import")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).select_related("team").prefetch_related("groups")
+
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> Sequence[type[TabularInline]]:
+        return self.inlines if obj else ()
 
     @display(description="Person", header=True, ordering="name")
     def person(self, user: User) -> tuple[str, str]:
@@ -232,7 +253,7 @@ class UserAdmin(PlainUserAdmin, PortalAdmin):
 
 
 @admin.register(Team)
-class TeamAdmin(PortalAdmin):
+class TeamAdmin(ShowsHowTold, PortalAdmin):
     """Teams of both sides."""
 
     list_display = ("name", "side", "manager", "size")
@@ -240,6 +261,11 @@ class TeamAdmin(PortalAdmin):
     list_select_related = ("manager",)
     search_fields = ("name",)
     autocomplete_fields = ("manager",)
+    readonly_fields = ("chat", "told", "change_told")
+    fieldsets = (
+        (None, {"fields": ("name", "party", "manager")}),
+        ("Notices", {"fields": ("chat", "told", "change_told")}),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
         return super().get_queryset(request).annotate(people=Count("members"))
@@ -265,23 +291,57 @@ class NoticeStateFilter(DropdownFilter):
         return queryset.in_state(self.value()) if self.value() in Notice.State.values else queryset
 
 
+class NoticeKindFilter(DropdownFilter):
+    """What notices are about."""
+
+    title, parameter_name = "kind", "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return list(settings.NOTICE_KINDS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Notice]) -> QuerySet[Notice]:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
 @admin.register(Notice)
 class NoticeAdmin(ReadOnlyAdmin):
     """Notices: what was sent to whom, what waits, and what failed, to be sent again once its cause is gone."""
 
-    list_display = ("key", "recipient", "how_far", "created_at", "sent_at", "problem")
-    list_filter = (NoticeStateFilter, ("recipient", RelatedDropdownFilter), ("created_at", RangeDateTimeFilter))
+    list_display = ("about_what", "reader_now", "channel", "how_far", "created_at", "sent_at", "problem")
+    list_filter = (
+        NoticeStateFilter,
+        ("channel", ChoicesDropdownFilter),
+        NoticeKindFilter,
+        ("recipient", RelatedDropdownFilter),
+        ("created_at", RangeDateTimeFilter),
+    )
     list_select_related = ("recipient",)
     search_fields = ("=key", "recipient__name", "recipient__email")
     search_help_text = "The whole key, such as proposed:12, or the person’s name or e-mail"
     ordering = ("-id",)
     paginator, show_full_result_count = CheapCountPaginator, False
-    actions = ("retry",)
+    actions = ("retry", "cancel")
     fieldsets = (
-        (None, {"fields": (("key", "recipient"), ("created_at", "due_at"), ("sent_at", "cancelled_at"))}),
-        ("Failures", {"fields": (("failures", "failed_at"), "problem")}),
-        ("Record", {"fields": (("letter", "about"), "claimed_until")}),
+        (None, {"fields": (("subject", "kind_label"), ("recipient", "channel"), ("created_at", "due_at"))}),
+        (
+            "What became of it",
+            {"fields": (("sent_at", "read_at"), ("cancelled_at", "failed_at"), "failures", "problem")},
+        ),
+        ("Record", {"fields": (("key", "slot"), ("letter", "about"), "reader", ("envelope", "claimed_until"))}),
     )
+    readonly_fields = ("kind_label",)
+
+    @display(description="About", header=True, ordering="key")
+    def about_what(self, notice: Notice) -> tuple[str, str]:
+        return notice.subject or self.kind_label(notice), notice.key
+
+    @display(description="For", ordering="recipient__name")
+    def reader_now(self, notice: Notice) -> str:
+        return str(notice.recipient or notice.slot)
+
+    @display(description="Kind")
+    def kind_label(self, notice: Notice) -> str:
+        return settings.NOTICE_KINDS.get(notice.kind, notice.kind)
 
     @display(
         description="State",
@@ -299,11 +359,19 @@ class NoticeAdmin(ReadOnlyAdmin):
 
     @action(description="Send failed ones again", permissions=["retry"])
     def retry(self, request: HttpRequest, notices: QuerySet[Notice]) -> None:
-        count = outbox.retry(notices, now=timezone.now())
+        count = outbox.retry(notices, now=database_now())
         if count:
             messages.success(request, f"{count} notice{'s' * (count != 1)} will be sent again.")
         else:
             messages.warning(request, "None of these failed, so there is nothing to send again.")
+
+    @action(description="Cancel those that wait or failed", permissions=["retry"])
+    def cancel(self, request: HttpRequest, notices: QuerySet[Notice]) -> None:
+        count = outbox.cancel(notices, now=database_now())
+        if count:
+            messages.success(request, f"{count} notice{'s' * (count != 1)} cancelled.")
+        else:
+            messages.warning(request, "None of these waits or failed, so there is nothing to cancel.")
 
 
 admin.site.unregister(Group)

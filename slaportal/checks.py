@@ -36,9 +36,10 @@ def configuration(**kwargs: object) -> list[CheckMessage]:
                 id="slaportal.E002",
             )
         )
-    for name in PLUGGED_IN:
+    named = [(name, getattr(settings, name)) for name in PLUGGED_IN]
+    for name, dotted in [*named, *(("AUDITED", dotted) for dotted in settings.AUDITED.values())]:
         try:
-            import_string(getattr(settings, name))
+            import_string(dotted)
         except ImportError as problem:
             found.append(Error(f"{name} names nothing that can be imported: {problem}", id="slaportal.E003"))
     return found

@@ -1,7 +1,7 @@
 """People: who works here, in which team, for which side; the notices that they get; and the heartbeat of the sweeps."""
 
 import zoneinfo
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cache
 from typing import Self
 
@@ -9,7 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -40,6 +40,12 @@ class Team(models.Model):
     name = models.CharField(max_length=120, unique=True)
     party = models.CharField(max_length=12, choices=Party)
     manager = models.ForeignKey("slaportal.User", models.SET_NULL, null=True, blank=True, related_name="managed_teams")
+    chat_url = models.CharField(
+        "chat",
+        max_length=500,
+        blank=True,
+        help_text="The channel’s incoming webhook, such as https://hooks.slack.com/services/…; whoever knows it can post there.",
+    )
 
     class Meta:
         ordering = ["name"]
@@ -53,7 +59,8 @@ class UserQuerySet(models.QuerySet):
 
     def available(self, *, on: date) -> Self:
         """People who can be given work on the local day `on`: active and not away."""
-        return self.filter(Q(away_until=None) | Q(away_until__lt=on), is_active=True)
+        away = Absence.objects.filter(person=OuterRef("pk"), first_day__lte=on, last_day__gte=on)
+        return self.filter(~Exists(away), is_active=True)
 
     def visible_to(self, user: "User") -> Self:
         """Colleagues are no secret: whoever may log in sees them all."""
@@ -89,7 +96,20 @@ class User(AbstractBaseUser, PermissionsMixin):
         max_length=64, default="UTC", validators=[validate_time_zone], help_text="All times are shown in it."
     )
     team = models.ForeignKey(Team, models.PROTECT, null=True, blank=True, related_name="members")
-    away_until = models.DateField(null=True, blank=True, help_text="Last day away; no new lead is routed until then.")
+    most_open = models.PositiveSmallIntegerField(
+        "cap", null=True, blank=True, help_text="Who has so many open gets no more; blank: no cap."
+    )
+    chat_url = models.CharField(
+        "chat",
+        max_length=500,
+        blank=True,
+        help_text="An incoming webhook, such as https://hooks.slack.com/services/…; blank: no chat.",
+    )
+    quiet_from = models.TimeField(
+        null=True, blank=True, default=time(20), help_text="Nothing but what is urgent is sent from then on."
+    )
+    quiet_until = models.TimeField(null=True, blank=True, default=time(7), help_text="What waited is sent then.")
+    digest_at = models.TimeField("digest", default=time(8), help_text="When what comes as a digest is sent each day.")
     from_import = models.BooleanField(
         default=False, editable=False, help_text="Added because an imported file names them; cannot log in."
     )
@@ -135,6 +155,32 @@ class User(AbstractBaseUser, PermissionsMixin):
         self.email = self.email.strip().lower()
 
 
+class Absence(models.Model):
+    """Days on which somebody is away: no work is given to them."""
+
+    person = models.ForeignKey(User, models.CASCADE, related_name="absences")
+    first_day = models.DateField()
+    last_day = models.DateField()
+    note = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        ordering = ["first_day", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(last_day__gte=F("first_day")),
+                name="absence_ends_after_it_begins",
+                violation_error_message="The last day away comes before the first.",
+            )
+        ]
+        indexes = [
+            # UserQuerySet.available: asked for each rep at each routing.
+            models.Index(fields=["person", "last_day"], name="absence_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} away {self.first_day:%-d %b} to {self.last_day:%-d %b %Y}"
+
+
 class Heartbeat(models.Model):
     """When a sweep last ran. A worker that died leaves no other trace."""
 
@@ -161,19 +207,23 @@ class NoticeQuerySet(models.QuerySet):
         """Notices that are still to be sent."""
         return self.filter(UNENDED)
 
+    def unclaimed(self, now: datetime) -> Self:
+        """Waiting notices that no worker holds."""
+        return self.waiting().filter(Q(claimed_until=None) | Q(claimed_until__lte=now))
+
     def due(self, now: datetime) -> Self:
         """Waiting notices whose time has come and that no worker holds."""
-        return self.waiting().filter(Q(claimed_until=None) | Q(claimed_until__lte=now), due_at__lte=now)
+        return self.unclaimed(now).filter(due_at__lte=now)
 
     def in_state(self, state: str) -> Self:
         """Notices of which `state` is true; see `Notice.state`."""
         match state:
             case Notice.State.SENT:
-                return self.exclude(sent_at=None)
+                return self.filter(sent_at__isnull=False)
             case Notice.State.CANCELLED:
-                return self.exclude(cancelled_at=None)
+                return self.filter(cancelled_at__isnull=False)
             case Notice.State.FAILED:
-                return self.exclude(failed_at=None)
+                return self.filter(failed_at__isnull=False)
             case Notice.State.TRIED:
                 return self.waiting().filter(failures__gt=0)
         return self.waiting().filter(failures=0)
@@ -191,10 +241,38 @@ class Notice(models.Model):
         CANCELLED = "cancelled", "No longer needed"
         FAILED = "failed", "Failed"
 
+    class Channel(models.TextChoices):
+        """How it reaches its reader."""
+
+        PORTAL = "portal", "Portal"
+        EMAIL = "email", "E-mail"
+        CHAT = "chat", "Chat"
+
     key = models.CharField(max_length=200, help_text="What it is about, such as proposed:12.")
-    recipient = models.ForeignKey(User, models.PROTECT, related_name="notices")
+    slot = models.CharField(
+        max_length=80, help_text="For whom: person:12, team:3 for its chat, or a word such as owner."
+    )
+    channel = models.CharField(max_length=6, choices=Channel)
+    kind = models.CharField(max_length=20, blank=True, help_text="By which people choose how they are told.")
+    recipient = models.ForeignKey(
+        User,
+        models.PROTECT,
+        null=True,
+        related_name="notices",
+        help_text="Who the slot is now; none for a team's chat.",
+    )
+    reader = models.CharField(
+        max_length=200, blank=True, help_text="Dotted name of the function that says who the slot is when it is sent."
+    )
     letter = models.CharField(max_length=200, help_text="Dotted name of the function that words it when it is sent.")
     about = models.BigIntegerField(help_text="Id of the row that it is about.")
+    envelope = models.BigIntegerField(
+        null=True, help_text="Drawn number of the message that it goes with: each try is the same message."
+    )
+    subject = models.CharField(max_length=300, blank=True, help_text="As it was sent.")
+    summary = models.TextField(blank=True, help_text="As it was sent.")
+    link = models.CharField(max_length=300, blank=True, help_text="Where one click leads.")
+    read_at = models.DateTimeField("read", null=True)
     created_at = models.DateTimeField("created")
     due_at = models.DateTimeField("due")
     claimed_until = models.DateTimeField(null=True, help_text="A worker is sending it; afterwards another one may.")
@@ -211,7 +289,7 @@ class Notice(models.Model):
         permissions = [("retry_notice", "Can send failed notices again")]
         constraints = [
             models.UniqueConstraint(
-                fields=["key", "recipient"],
+                fields=["key", "slot", "channel"],
                 name="notice_once",
                 violation_error_message="This person has been told of that already.",
             ),
@@ -224,12 +302,24 @@ class Notice(models.Model):
             ),
         ]
         indexes = [
-            # outbox.send_due: the sweep each minute.
+            # outbox.send_due: the sweep.
             models.Index(fields=["due_at"], name="notice_due", condition=UNENDED),
+            # outbox.send_due: everything that waits for one person goes into one mail.
+            models.Index(fields=["recipient", "due_at"], name="notice_waiting", condition=UNENDED),
+            # NoticeQuerySet.in_state: what waits for a person, told on every page of RevOps.
+            models.Index(fields=["failed_at"], name="notice_failed", condition=Q(failed_at__isnull=False)),
+            # bell.shown_to: the page behind the bell.
+            models.Index(fields=["recipient", "-id"], name="notice_bell", condition=Q(channel="portal")),
+            # bell.unread: counted on every page, so that it must not read what was read long ago.
+            models.Index(
+                fields=["recipient"],
+                name="notice_unread",
+                condition=Q(channel="portal", read_at=None, sent_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.key} for {self.recipient}"
+        return f"{self.key} for {self.recipient or self.slot}"
 
     @property
     def state(self) -> State:
@@ -241,3 +331,59 @@ class Notice(models.Model):
         if self.failed_at:
             return self.State.FAILED
         return self.State.TRIED if self.failures else self.State.WAITING
+
+
+class NoticePreference(models.Model):
+    """How a person, or everybody of a team who has chosen nothing, is told of one kind of notice."""
+
+    class Pace(models.TextChoices):
+        """When it is sent."""
+
+        NOW = "now", "At once"
+        DIGEST = "digest", "In the daily digest"
+        NEVER = "never", "Not at all"
+
+    person = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="preferences")
+    team = models.ForeignKey(Team, models.CASCADE, null=True, blank=True, related_name="preferences")
+    kind = models.CharField(max_length=20)
+    email = models.CharField("e-mail", max_length=6, choices=Pace, default=Pace.NOW)
+    chat = models.CharField(max_length=6, choices=Pace, default=Pace.NOW)
+    is_urgent = models.BooleanField("urgent", default=False, help_text="Also in quiet hours.")
+
+    class Meta:
+        ordering = ["kind", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(person__isnull=True, team__isnull=False) | Q(person__isnull=False, team__isnull=True),
+                name="preference_of_one",
+                violation_error_message="A preference is a person's or a team's.",
+            ),
+            models.UniqueConstraint(
+                fields=["person", "kind"],
+                name="preference_person_once",
+                violation_error_message="This person has chosen for that kind already.",
+            ),
+            models.UniqueConstraint(
+                fields=["team", "kind"],
+                name="preference_team_once",
+                violation_error_message="This team has chosen for that kind already.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} for {self.person or self.team}"
+
+
+class Wire(models.Model):
+    """The one row that says whether notices may leave, and how a restored database is recognised."""
+
+    generation = models.BigIntegerField(
+        default=0, help_text="Grows with each run and each release; a lower one than remembered is old."
+    )
+    fingerprint = models.CharField(max_length=200, blank=True, help_text="Of the database that notices were sent from.")
+    held_at = models.DateTimeField(null=True)
+    held_why = models.CharField(max_length=300, blank=True)
+    released_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"held since {self.held_at:%Y-%m-%d %H:%M}" if self.held_at else "open"

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+
+from slaportal import bell
 
 
 @dataclass(frozen=True)
@@ -21,14 +24,16 @@ PLACES = (
     ("Home", "home", "home", ""),
     ("My leads", "my_leads", "call", "leads.work_handoff"),
     ("Handoffs", "handoffs", "swap_horiz", "leads.view_handoff"),
+    ("Team", "team", "groups", "leads.assign_handoff"),
     ("Scorecards", "scorecards", "monitoring", "reports.view_scorecard"),
+    ("Recovery plans", "recovery_plans", "trending_up", "reports.view_recoveryplan"),
     ("Agreements", "agreements", "handshake", "agreements.view_agreement"),
     ("Rules", "numbers", "menu_book", ""),
 )
 
 
 def navigation(request: HttpRequest) -> dict[str, object]:
-    """Context processor: the entries that the person may open."""
+    """Context processor: the entries that the person may open, and what the bell counts; asked only where it shows."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {}
@@ -40,4 +45,4 @@ def navigation(request: HttpRequest) -> dict[str, object]:
             entries.append(Entry(label, url, icon, here))
     if user.is_staff:
         entries.append(Entry("Admin", reverse("admin:index"), "settings", False))
-    return {"navigation": entries}
+    return {"navigation": entries, "unread": SimpleLazyObject(lambda: bell.unread(user))}

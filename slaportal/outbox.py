@@ -1,105 +1,146 @@
 """Notices: written with the event that they tell of, worded when they are sent, sent at least once and never dropped.
 
-The room that owns a notice names the function that words it; nothing here knows what it is about.
+The room that owns a notice names the function that words it, and where its reader may change the function that says who
+that is; nothing here knows what it is about. A row is for one slot of an event and one channel. Everything that is due
+for one reader is claimed together, so that a burst becomes one message. On its way a notice passes `slots` (for whom it
+is by now), `delivery` (worded and handed over) and `tries` (recorded); `restored` may hold it.
 """
 
 import logging
-import smtplib
-import traceback
-from collections.abc import Iterable
-from contextlib import suppress
+import secrets
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import parseaddr
-from pathlib import Path
-from time import monotonic
-from zlib import crc32
+from functools import wraps
 
 from django.conf import settings
-from django.core import mail
 from django.db import transaction
-from django.db.models import QuerySet
-from django.template.loader import render_to_string
-from django.utils import timezone
+from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils.module_loading import import_string
 
-from slaportal.models import Notice, User
+from slaportal import delivery, restored, slots
+from slaportal.letters import Letter
+from slaportal.models import Notice, Team, User
+from slaportal.paces import GATHER
+from slaportal.wishes import Wishes
 
 log = logging.getLogger(__name__)
 
-MOST_FAILURES = 8
-FIRST_WAIT = timedelta(minutes=1)
-LONGEST_WAIT = timedelta(hours=1)
-# For how long a worker has a notice to itself: much longer than any mail takes, and how long one waits after a SIGKILL.
-LEASE = timedelta(minutes=5)
+Channel = Notice.Channel
+
+# For how long a worker has notices to itself: a run and the slowest mail; and how long one waits after a SIGKILL.
+LEASE = timedelta(minutes=2)
 # A run ends in time for the tick of the same worker; the next one goes on.
 LONGEST_RUN = 30.0  # seconds
-MOST_AT_ONCE = 500
+# One claim takes the notices of so many readers, and about so many rows.
+MOST_READERS, MOST_ROWS = 50, 1_000
+# Of so many due rows the readers are looked at; those whom other workers have locked are among them.
+MOST_LOOKED_AT = 5_000
+# Claims in a row that others were quicker at; then there are others enough.
+MOST_MISSES = 5
 
 # By name, because nothing inside the house goes through a door.
 SEND_NOTICES = "slaportal.tasks.send_notices"
 
 
 @dataclass(frozen=True)
-class Attachment:
-    """A file that goes with a letter."""
+class Post:
+    """A notice to be written, for one slot of an event.
 
-    name: str
-    content: bytes
-    mime_type: str
-
-
-@dataclass(frozen=True)
-class Letter:
-    """What a notice says, as plain text; how it looks is the outbox's work. The link is a path of the portal."""
-
-    subject: str
-    paragraphs: tuple[str, ...]
-    link_label: str
-    link: str
-    attachments: tuple[Attachment, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not self.link.startswith("/"):
-            raise ValueError(f"“{self.link}” is no path of the portal; it begins with a slash.")
-
-
-class ServerUnreachable(Exception):
-    """No mail can be handed over now, whatever it says."""
-
-
-def post(key: str, *, recipients: Iterable[User], letter: str, about: int, now: datetime) -> None:
-    """Write a notice to each of these people, in the transaction of the event; what was told already stays as it is.
-
-    `letter` names the function that takes the notice and gives its `Letter`, or None when it no longer holds.
+    The `slot` is `person:12`, `team:3` for that team's chat, or a word such as `owner` that the function named `reader`
+    turns into a person when it is sent; `person` is who that is now. `letter` names the function that words it.
     """
-    people = {person.pk for person in recipients}
-    Notice.objects.bulk_create(
-        [
-            Notice(key=key, recipient_id=pk, letter=letter, about=about, created_at=now, due_at=now)
-            for pk in sorted(people)
-        ],
-        ignore_conflicts=True,
-    )
-    transaction.on_commit(ring)
+
+    key: str
+    slot: str
+    kind: str
+    letter: str
+    about: int
+    person: User | None = None
+    reader: str = ""
+
+
+def to_people(people: Iterable[User], *, key: str, kind: str, letter: str, about: int) -> list[Post]:
+    """The same notice for each of these people, once."""
+    found = {person.pk: person for person in people}
+    return [Post(key, f"person:{pk}", kind, letter, about, person) for pk, person in sorted(found.items())]
+
+
+def one_by_one(word: Callable[[Notice], Letter | None]) -> Callable[[Sequence[Notice]], list[Letter | None]]:
+    """Make a function that words one notice into one that words many."""
+
+    @wraps(word)
+    def many(notices: Sequence[Notice]) -> list[Letter | None]:
+        return [word(notice) for notice in notices]
+
+    return many
+
+
+def post(posts: Iterable[Post], *, now: datetime) -> None:
+    """Write notices in the transaction of their event: for each slot a row for each channel that its reader has on.
+
+    What was told already (key, slot and channel) stays as it is.
+    """
+    posts = list(posts)
+    for each in posts:
+        if each.kind not in settings.NOTICE_KINDS:
+            raise ValueError(f"“{each.kind}” is no kind of notice; settings.NOTICE_KINDS has them.")
+        if each.person is None and not each.slot.startswith("team:"):
+            raise ValueError(f"Nobody is the {each.slot} of {each.key}; only a team's chat needs no person.")
+    wishes = Wishes(each.person for each in posts if each.person)
+    with_chat = set()
+    if any(each.person is None for each in posts):
+        with_chat = {f"team:{pk}" for pk in Team.objects.exclude(chat_url="").values_list("pk", flat=True)}
+    rows = [
+        Notice(
+            key=each.key,
+            slot=each.slot,
+            channel=channel,
+            kind=each.kind,
+            recipient=each.person,
+            reader=each.reader,
+            letter=each.letter,
+            about=each.about,
+            created_at=now,
+            due_at=due_at,
+        )
+        for each in posts
+        for channel, due_at in _channels(each, wishes, with_chat, now)
+    ]
+    if rows:
+        Notice.objects.bulk_create(rows, ignore_conflicts=True, batch_size=2_000)
+        transaction.on_commit(ring)
+
+
+def _channels(each: Post, wishes: Wishes, with_chat: set[str], now: datetime) -> list[tuple[str, datetime]]:
+    """On which channels it is told, and from when on it may be."""
+    if each.person is None:
+        return [(Channel.CHAT, now + GATHER)] if each.slot in with_chat else []
+    return [
+        (channel, wishes.planned(each.person, each.kind, channel, now))
+        for channel in Channel.values
+        if wishes.are_on(each.person, each.kind, channel)
+    ]
 
 
 def retry(notices: QuerySet[Notice], *, now: datetime) -> int:
     """Send those of the notices that failed as soon as possible, with all their tries before them. Returns how many."""
-    count = notices.in_state(Notice.State.FAILED).update(failed_at=None, failures=0, due_at=now)
+    failed = notices.in_state(Notice.State.FAILED)
+    # Only some of a message may be asked for again, which is then another one.
+    count = failed.update(failed_at=None, failures=0, due_at=now, envelope=None)
     transaction.on_commit(ring)
     return count
 
 
 def cancel(notices: QuerySet[Notice], *, now: datetime) -> int:
-    """Send none of those of the notices that still wait. Returns how many."""
-    return notices.waiting().update(cancelled_at=now)
+    """Send none of those of the notices that still wait, or failed and wait for somebody. Returns how many."""
+    return notices.filter(sent_at=None, cancelled_at=None).update(cancelled_at=now, failed_at=None)
 
 
 def ring() -> None:
     """Ask a worker to send what is due. Without a broker the next sweep sends it, so nobody's page breaks."""
     try:
-        import_string(SEND_NOTICES).apply_async(expires=55, retry=False)
+        import_string(SEND_NOTICES).apply_async(expires=18, retry=False)
     except Exception as problem:
         log.warning("notices: no worker could be called (%s); the next sweep sends them", type(problem).__name__)
 
@@ -107,150 +148,103 @@ def ring() -> None:
 def send_due(*, now: datetime) -> int:
     """Send every notice that is due; safe to run twice, by two workers, and after one was killed. Returns how many.
 
-    Each is claimed for the time of a lease and recorded by whoever holds the claim. A server that cannot be reached
-    ends the run: the others wait for it without using up their tries. Call it outside a transaction.
+    What is due for one reader is claimed together, for the time of a lease, and recorded by whoever holds the claim. A
+    mail server that cannot be reached ends the run for mails: they wait for it without using up their tries. While the
+    outbox is held (`slaportal.restored`), only what stays in the portal goes on. Call it outside a transaction.
     """
-    begun, sent = monotonic(), 0
-    due = Notice.objects.due(now).order_by("due_at", "pk").values_list("pk", flat=True)
-    for pk in list(due[:MOST_AT_ONCE]):
-        if monotonic() - begun > LONGEST_RUN:
-            break
-        notice = _claim(pk, now=now)
-        if notice is None:
-            continue
-        try:
-            sent += _send(notice, now=now)
-        except ServerUnreachable:
-            break
+    sent, misses = 0, 0
+    with delivery.Round(now=now, seconds=LONGEST_RUN) as round_:
+        while not round_.is_over and misses < MOST_MISSES:
+            channels = [Channel.PORTAL] if restored.is_held(now=round_.now) else round_.channels
+            readers = _readers_with_due(channels, round_.now)
+            if not any(readers):
+                break
+            claimed = claim(*readers, channels=channels, now=round_.now)
+            misses = 0 if claimed else misses + 1
+            kept, moved = slots.settle(claimed, now=round_.now)
+            if moved:
+                post([_again(row) for row in moved], now=round_.now)
+            sent += round_.deliver(kept)
     return sent
 
 
-def wait_after(failures: int, *, notice_id: int) -> timedelta:
-    """How long to wait after so many failures: a minute, doubled each time up to an hour, and up to a quarter more.
+def _readers_with_due(channels: Sequence[str], now: datetime) -> tuple[list[int], list[int]]:
+    """Who has something due, who waits longest first: people, and teams for their chats, by their ids."""
+    due = Notice.objects.due(now).filter(channel__in=channels).order_by("due_at", "pk")
+    people, teams = {}, {}
+    for row in due.only("recipient", "slot")[:MOST_LOOKED_AT]:
+        if row.recipient_id:
+            people[row.recipient_id] = None
+        elif team := slots.team_of(row):
+            teams[team] = None
+    return list(people), list(teams)
 
-    The quarter is drawn from the notice and its failures, so that those which failed together come back one by one.
+
+@transaction.atomic
+def claim(people: Sequence[int], teams: Sequence[int], *, channels: Sequence[str], now: datetime) -> list[Notice]:
+    """Everything that is due for some of these readers, for this worker alone until its lease ends; committed at once.
+
+    None where other workers were quicker. Once something is due for a reader, what was written a moment ago goes with
+    it. All of one reader and channel is one envelope; a notice keeps its envelope, so whoever sends it again after a
+    kill sends the same message.
     """
-    wait = min(FIRST_WAIT * 2 ** (failures - 1), LONGEST_WAIT)
-    return wait + wait * (crc32(f"{notice_id}:{failures}".encode()) % 1000) / 4000
+    due = Notice.objects.due(now).filter(channel__in=channels)
+    # Two workers must not share a reader's notices: each would send a message.
+    lock = {"no_key": True, "skip_locked": True}
+    of_people = User.objects.filter(Exists(due.filter(recipient=OuterRef("pk"))), pk__in=people[: 10 * MOST_READERS])
+    locked = list(of_people.order_by().select_for_update(**lock).values_list("pk", flat=True)[:MOST_READERS])
+    chats = Team.objects.filter(pk__in=teams[:MOST_READERS]).select_for_update(**lock).values_list("pk", flat=True)
+    rows = _claimable(locked, list(chats), channels, now)
+    if not rows:
+        return []
+    lease = now + LEASE
+    numbers = _number(rows)
+    own = [When(pk__in=[row.pk for row in envelope], then=Value(number)) for number, envelope in numbers.items()]
+    envelope = {"envelope": Case(*own, default=F("envelope"), output_field=BigIntegerField())} if own else {}
+    Notice.objects.filter(pk__in=[row.pk for row in rows]).update(claimed_until=lease, **envelope)
+    for number, inside in numbers.items():
+        for row in inside:
+            row.envelope = number
+    for row in rows:
+        row.claimed_until = lease
+    return rows
 
 
-def message(notice: Notice, letter: Letter) -> mail.EmailMultiAlternatives:
-    """The mail, as HTML and as text. Each try of a notice has the same Message-ID, so that two copies show as one."""
-    context = {"letter": letter, "link": settings.PORTAL_URL.rstrip("/") + letter.link, "portal": settings.PORTAL_URL}
-    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
-    written = mail.EmailMultiAlternatives(
-        subject=_one_line(letter.subject),
-        body=render_to_string("emails/base.txt", context),
-        to=[notice.recipient.email],
-        headers={
-            "Message-ID": f"<notice.{notice.pk}.{notice.created_at:%Y%m%d%H%M%S}@{domain}>",
-            # Nobody's “out of office” answers a machine.
-            "Auto-Submitted": "auto-generated",
-            "X-Auto-Response-Suppress": "All",
-        },
-    )
-    written.attach_alternative(render_to_string("emails/base.html", context), "text/html")
-    for file in letter.attachments:
-        written.attach(_one_line(file.name), file.content, file.mime_type)
-    return written
+def _claimable(people: Sequence[int], teams: Sequence[int], channels: Sequence[str], now: datetime) -> list[Notice]:
+    """Locked rows of these readers that are due, and with them those that only gather; who waits longest first."""
+    if not people and not teams:
+        return []
+    mine = Q(recipient__in=people) | Q(recipient=None, slot__in=[f"team:{pk}" for pk in teams])
+    soon = Notice.objects.unclaimed(now).filter(mine, channel__in=channels, due_at__lte=now + GATHER)
+    locked = soon.select_for_update(no_key=True, skip_locked=True, of=("self",)).select_related("recipient")
+    rows = list(locked.order_by("recipient_id", "slot", "pk")[: MOST_ROWS + 1])
+    if len(rows) > MOST_ROWS and (before := [row for row in rows if _reader(row) != _reader(rows[-1])]):
+        rows = before  # the last reader's may be cut; they come next
+    due = {(_reader(row), row.channel) for row in rows if row.due_at <= now}
+    taken = [
+        row
+        for row in rows
+        if row.due_at <= now or ((_reader(row), row.channel) in due and row.due_at - row.created_at == GATHER)
+    ]
+    return sorted(taken, key=lambda row: (row.due_at, row.pk))
 
 
-def _claim(pk: int, *, now: datetime) -> Notice | None:
-    """The notice, for this worker alone until its lease ends; None when another one was quicker."""
-    if not Notice.objects.due(now).filter(pk=pk).update(claimed_until=now + LEASE):
-        return None
-    return Notice.objects.select_related("recipient").get(pk=pk)
+def _number(rows: Sequence[Notice]) -> dict[int, list[Notice]]:
+    """New envelopes for rows that leave the house and have none yet, one for each reader and channel.
+
+    Their numbers are drawn, so that none comes twice, not even after a database was restored.
+    """
+    fresh: dict[tuple, list[Notice]] = {}
+    for row in rows:
+        if row.channel != Channel.PORTAL and row.envelope is None:
+            fresh.setdefault((*_reader(row), row.channel), []).append(row)
+    return {secrets.randbits(62): inside for inside in fresh.values()}
 
 
-def _send(notice: Notice, *, now: datetime) -> bool:
-    """Word a claimed notice, send it, and record how that went; whether it was sent."""
-    reader = notice.recipient
-    if not reader.is_active:
-        _record(notice, cancelled_at=now, problem=f"{reader} may not log in any more."[:300])
-        return False
-    try:
-        with timezone.override(reader.time_zone):
-            letter = import_string(notice.letter)(notice)
-            written = message(notice, letter) if letter else None
-    except Exception as problem:
-        _record_failure(notice, f"{notice.letter} could not be written: {_place(problem)}.", now=now)
-        return False
-    if written is None:
-        _record(notice, cancelled_at=now)
-        return False
-    try:
-        _hand_over(written)
-    except Exception as problem:
-        _record_failure(notice, _reason(problem.__cause__ or problem), now=now)
-        if isinstance(problem, ServerUnreachable):
-            raise
-        return False
-    _record(notice, sent_at=now, problem="")
-    return True
+def _reader(row: Notice) -> tuple[int | None, str]:
+    return (row.recipient_id, "") if row.recipient_id else (None, row.slot)
 
 
-def _hand_over(written: mail.EmailMultiAlternatives) -> None:
-    """Give one mail to the server."""
-    try:
-        wire = mail.get_connection()
-        wire.open()
-    except Exception as problem:
-        raise ServerUnreachable from problem
-    try:
-        if not wire.send_messages([written]):
-            raise ValueError("the mail has no recipient")
-    finally:
-        # It is sent or it is not; a farewell that fails changes nothing.
-        with suppress(Exception):
-            wire.close()
-
-
-def _record(notice: Notice, **fields: object) -> None:
-    """Write how a try ended, unless its lease ran out and another worker holds the notice by now."""
-    held = Notice.objects.waiting().filter(pk=notice.pk, claimed_until=notice.claimed_until)
-    held.update(claimed_until=None, **fields)
-
-
-def _record_failure(notice: Notice, problem: str, *, now: datetime) -> None:
-    failures = notice.failures + 1
-    if failures < MOST_FAILURES:
-        when = {"due_at": now + wait_after(failures, notice_id=notice.pk)}
-    else:
-        when = {"failed_at": now}
-    _record(notice, failures=failures, problem=_one_line(problem)[:300], **when)
-    # The reason stands in the row: a server's answer may quote the mail, which has no place in a log.
-    log.warning("notice %s: try %s of %s failed", notice.pk, failures, MOST_FAILURES)
-
-
-def _reason(problem: BaseException) -> str:
-    """Why a mail was not sent, in a sentence."""
-    match problem:
-        case smtplib.SMTPAuthenticationError():
-            return f"The mail server did not accept the portal’s name and password ({problem.smtp_code})."
-        case smtplib.SMTPRecipientsRefused():
-            code, said = next(iter(problem.recipients.values()))
-            return f"The mail server refused the address: {code} {_text(said)}"
-        case smtplib.SMTPResponseException():
-            return f"The mail server refused it: {problem.smtp_code} {_text(problem.smtp_error)}"
-        case TimeoutError():
-            return f"The mail server did not answer within {settings.EMAIL_TIMEOUT} seconds."
-        case smtplib.SMTPException():
-            return f"The mail server broke off: {problem}"
-        case OSError():
-            return f"The mail could not be handed over: {problem.strerror or problem}."
-    return f"The mail could not be sent: {_place(problem)}."
-
-
-def _text(said: bytes | str) -> str:
-    return said.decode(errors="replace") if isinstance(said, bytes) else said
-
-
-def _place(problem: BaseException) -> str:
-    """What went wrong in which line. Not its words: they may quote the letter."""
-    last = traceback.extract_tb(problem.__traceback__)[-1]
-    return f"{type(problem).__name__} in {Path(last.filename).name}, line {last.lineno}"
-
-
-def _one_line(text: str) -> str:
-    """Text for a header: without line breaks and other signs that nobody sees."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+def _again(row: Notice) -> Post:
+    """The same notice for who has its slot by now, who may have channels on that the one before had not."""
+    return Post(row.key, row.slot, row.kind, row.letter, row.about, row.recipient, row.reader)

@@ -1,14 +1,13 @@
 """Settings: one file for every place it runs; the environment (or `.env`) decides. See `.env.example`."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
-from django.core.management.utils import get_random_secret_key
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+
+from slaportal.local import local_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -20,22 +19,7 @@ VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 DEBUG = env.bool("DEBUG", default=True)
 
-
-def local_key(name: str) -> str:
-    """A key made once for this machine, for whoever has not set one in the environment."""
-    file = VAR_DIR / name
-    if not file.exists():
-        # Whole or not at all, and the first one wins: two processes may start in the same instant.
-        fresh = VAR_DIR / f"{name}.{os.getpid()}"
-        fresh.touch(mode=0o600)
-        fresh.write_text(get_random_secret_key() + get_random_secret_key())
-        with suppress(FileExistsError):
-            os.link(fresh, file)
-        fresh.unlink()
-    return file.read_text()
-
-
-SECRET_KEY = env.str("SECRET_KEY", default="") or local_key("secret_key")
+SECRET_KEY = env.str("SECRET_KEY", default="") or local_key(VAR_DIR / "secret_key")
 # Keys by their ids that seal the events of agreements (`agreements.chain`); the first seals, the others still verify.
 AGREEMENT_KEYS = {
     name.strip(): key.strip()
@@ -43,7 +27,7 @@ AGREEMENT_KEYS = {
 }
 if not AGREEMENT_KEYS or (VAR_DIR / "agreement_key").exists():
     # What was sealed before anybody set a key goes on verifying.
-    AGREEMENT_KEYS.setdefault("local", local_key("agreement_key"))
+    AGREEMENT_KEYS.setdefault("local", local_key(VAR_DIR / "agreement_key"))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -95,6 +79,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "slaportal.navigation.navigation",
+                "slaportal.views.alarms",
             ],
         },
     },
@@ -166,15 +151,27 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Celery's own 100 tries end after three quarters of an hour
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-# Each entry expires before its next run: after a silence the newest one is enough, the state is in the database.
+# A worker drops what has expired by its own clock, though beat's set the time: so far apart may they be.
+MOST_SKEW = 600  # seconds
+# Besides, each entry expires before its next run: after a silence the newest are enough, the state is in the database.
+# In the schedule that stands in the database this is `expire_seconds`; it would drop `expires` without a word.
 CELERY_BEAT_SCHEDULE = {
-    "tick": {"task": "leads.tasks.tick", "schedule": 60.0, "options": {"expires": 55}},
-    "notices": {"task": "slaportal.tasks.send_notices", "schedule": 60.0, "options": {"expires": 55}},
-    "agreements": {"task": "agreements.tasks.verify_agreements", "schedule": 3600.0, "options": {"expires": 3500}},
-    "scorecards": {"task": "reports.tasks.refresh_scorecards", "schedule": 900.0, "options": {"expires": 800}},
+    "tick": {"task": "leads.tasks.tick", "schedule": 60.0, "options": {"expire_seconds": 55}},
+    "notices": {"task": "slaportal.tasks.send_notices", "schedule": 20.0, "options": {"expire_seconds": 18}},
+    "auditor": {"task": "slaportal.tasks.audit", "schedule": 60.0, "options": {"expire_seconds": 55}},
+    "agreements": {
+        "task": "agreements.tasks.verify_agreements",
+        "schedule": 3600.0,
+        "options": {"expire_seconds": 3500},
+    },
+    "scorecards": {"task": "reports.tasks.refresh_scorecards", "schedule": 900.0, "options": {"expire_seconds": 800}},
+    "pace": {"task": "reports.tasks.watch_pace", "schedule": 300.0, "options": {"expire_seconds": 280}},
 }
+for entry in CELERY_BEAT_SCHEDULE.values():
+    entry["options"]["expire_seconds"] += MOST_SKEW
 
 # --- Mail: files in VAR_DIR unless EMAIL_URL names a server, so that a machine without one loses nothing -----------
 MAIL_SCHEMES = ("smtp", "smtp+tls", "smtp+ssl", "consolemail")
@@ -191,6 +188,27 @@ DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="SLA Portal <portal@localhost>
 # Where the links in mails lead.
 LOCAL_URL = "http://127.0.0.1:8000"
 PORTAL_URL = env.str("PORTAL_URL", default=LOCAL_URL)
+
+# By which people choose how they are told (`slaportal.wishes`), in the order in which a digest has them.
+NOTICE_KINDS = {
+    "miss": "A promise was broken",
+    "warning": "A promise is about to be broken",
+    "assignment": "A lead is yours, or was taken from you",
+    "queue": "Nobody is free for a lead",
+    "plan": "Recovery plans",
+    "task": "Tasks for RevOps",
+    "agreement": "Agreements to sign, and their news",
+    "alarm": "Alarms",
+}
+# What may not stand still, and who knows how much of it does (`slaportal.auditor`).
+AUDITED = {
+    "notices to send": "slaportal.auditor.late_notices",
+    "clocks to judge": "leads.timekeeping.late",
+    "steps of ladders to take": "leads.escalations.late",
+    "steps of months to take": "reports.pace.late",
+}
+# Chat addresses may lead into the own network only where this is on (`slaportal.outbound`).
+OUTBOUND_PRIVATE = env.bool("OUTBOUND_PRIVATE", default=False)
 
 # What `agreements` asks of the rooms above it, by dotted name, because it may not import them.
 CLOSURE_CHANGED = "leads.timekeeping.closure_changed"
@@ -289,7 +307,9 @@ UNFOLD = {
                     admin_link("Leads", "person_search", "leads_lead"),
                     admin_link("Handoffs", "swap_horiz", "leads_handoff"),
                     admin_link("Attempts", "call", "leads_attempt"),
+                    admin_link("Routing rules", "alt_route", "leads_routingrule"),
                     admin_link("Reason codes", "label", "leads_reasoncode"),
+                    admin_link("Tasks", "task_alt", "leads_task"),
                 ],
             },
             {

@@ -4,9 +4,10 @@ import logging
 
 from celery import shared_task
 from django.db import OperationalError
-from django.utils import timezone
 
-from slaportal import outbox
+from slaportal import auditor, outbox
+from slaportal.models import Heartbeat
+from slaportal.timing import database_now
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +16,15 @@ log = logging.getLogger(__name__)
 def send_notices() -> int:
     """Send the notices that are due. A busy database leaves the rest to the next run."""
     try:
-        return outbox.send_due(now=timezone.now())
+        count = outbox.send_due(now=database_now())
+        Heartbeat.beat("notices", now=database_now())
+        return count
     except OperationalError as busy:
         log.warning("send_notices: left to the next run: %s", busy)
         return 0
+
+
+@shared_task
+def audit() -> int:
+    """Look for what stands still, and write it into the log."""
+    return len(auditor.tell(now=database_now()))

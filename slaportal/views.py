@@ -1,4 +1,4 @@
-"""Doors of the ground floor: login, home, health."""
+"""Doors of the ground floor: login, home, health, and what RevOps is told on every page."""
 
 from datetime import timedelta
 from functools import cache
@@ -10,13 +10,15 @@ from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import SafeString, mark_safe
 
+from slaportal import auditor, restored
 from slaportal.models import Heartbeat
+from slaportal.timing import database_now
 
-# The tick runs each minute; two minutes without one means that nobody is sweeping.
+# The slowest sweep runs each minute; two minutes without one mean that nobody is sweeping.
 SILENCE = timedelta(minutes=2)
 
 
@@ -54,7 +56,23 @@ def rules() -> SafeString:
 
 @login_not_required
 def health(request: HttpRequest) -> JsonResponse:
-    """Whether the database answers and the tick runs: 200 when both do, else 503. Tells nothing else."""
-    beat = Heartbeat.objects.filter(name="tick").first()
-    ticking = bool(beat and abs(timezone.now() - beat.at) < SILENCE)
-    return JsonResponse({"database": True, "ticking": ticking}, status=200 if ticking else 503)
+    """Whether the database answers, the sweeps run and nothing stands still: 200 when all is well, else 503.
+
+    Names what stands still and says how much of it, and nothing else.
+    """
+    now = database_now()
+    beats = dict(Heartbeat.objects.filter(name__in=("tick", "notices")).values_list("name", "at"))
+    ticking, sending = (name in beats and abs(now - beats[name]) < SILENCE for name in ("tick", "notices"))
+    late = {finding.what: finding.count for finding in auditor.tell(now=now)}
+    held = restored.held() is not None
+    told = {"database": True, "ticking": ticking, "sending": sending, "late": late, "held": held}
+    told["failed"] = auditor.failed()
+    return JsonResponse(told, status=200 if ticking and sending and not late and not held else 503)
+
+
+def alarms(request: HttpRequest) -> dict[str, object]:
+    """Context processor: what RevOps has to know at once; asked only where a page shows it."""
+    user = getattr(request, "user", None)
+    if user is None or not user.has_perm("slaportal.retry_notice"):
+        return {}
+    return {"alarms": SimpleLazyObject(lambda: auditor.alarms(now=database_now()))}

@@ -6,7 +6,7 @@ from django.db import connection
 from django.urls import reverse
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from slaportal import roles
+from slaportal import preferences, roles
 from slaportal.admin import CheapCountPaginator
 from slaportal.models import Team, User
 from tests.conftest import PASSWORD, make_user
@@ -32,9 +32,12 @@ def role(name: str) -> int:
     return Group.objects.get(name=name).pk
 
 
+NO_ABSENCE = {"absences-TOTAL_FORMS": 0, "absences-INITIAL_FORMS": 0}
+
+
 def edit(client, person: User, **fields):
     """Save a person's page with some fields changed."""
-    shown = {
+    shown = NO_ABSENCE | {
         "email": person.email,
         "name": person.name,
         "team": person.team_id or "",
@@ -66,11 +69,44 @@ def test_an_email_that_somebody_has_is_refused_whatever_its_case(desk, ron):
     assert "Somebody has this e-mail already." in response.content.decode()
 
 
-def test_revops_sends_a_person_away_and_gives_roles(desk, ron):
-    edit(desk, ron, away_until="2025-03-07", groups=[role(roles.SALES_MANAGER)], is_staff="on")
-    assert str(ron.away_until) == "2025-03-07"
+def absence(first: str, last: str) -> dict[str, object]:
+    """The fields of one absence."""
+    return {"absences-TOTAL_FORMS": 1, "absences-0-first_day": first, "absences-0-last_day": last}
+
+
+def test_revops_sends_a_person_away_sets_a_cap_and_gives_roles(desk, ron):
+    fields = {"most_open": 12, "groups": [role(roles.SALES_MANAGER)], "is_staff": "on"}
+    edit(desk, ron, **fields, **absence("2025-03-05", "2025-03-07"))
+    assert str(ron.absences.get()) == "Ron away 5 Mar to 7 Mar 2025"
+    assert ron.most_open == 12
     assert [group.name for group in ron.groups.all()] == [roles.SALES_MANAGER]
     assert ron.is_staff
+
+
+def test_days_away_that_end_before_they_begin_are_refused_with_a_sentence(desk, ron):
+    page = edit(desk, ron, **absence("2025-03-07", "2025-03-05")).content.decode()
+    assert "The last day away comes before the first." in page
+    assert not ron.absences.exists()
+
+
+def test_the_admin_shows_how_people_and_teams_are_told_and_no_chat_address(desk, ron, sales):
+    secret = "TIiajkdnlazkcOXrIdevi7FQ"
+    address = f"https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/{secret}"
+    for owner in (ron, sales):
+        preferences.change(owner, {"chat_url": address})
+        preferences.choose(owner, {"miss": preferences.Wish("digest", "never", is_urgent=True)})
+        page = desk.get(reverse(f"admin:slaportal_{owner._meta.model_name}_change", args=[owner.pk])).content.decode()
+        assert "https://hooks.slack.com/…" in page and secret not in page
+        assert "A promise was broken: e-mail in the daily digest, chat not at all, urgent" in page
+    assert reverse("notice_settings_team", args=[sales.pk]) in page
+
+
+def test_saving_a_team_in_the_admin_keeps_its_chat_address(desk, sales):
+    preferences.change(sales, {"chat_url": "slack://a/b/c"})
+    url = reverse("admin:slaportal_team_change", args=[sales.pk])
+    desk.post(url, {"name": "Sales", "party": "sales", "manager": "", "chat_url": "slack://x/y/z"})
+    sales.refresh_from_db()
+    assert (sales.name, sales.chat_url) == ("Sales", "slack://a/b/c")
 
 
 def test_revops_makes_nobody_a_superuser_and_leaves_superusers_alone(desk, ron, root):

@@ -16,10 +16,10 @@ from leads.models import Assignment, Handoff, Lead
 from leads.timekeeping import evaluate_handoffs
 from reports.models import Scorecard
 from slaportal import roles
-from slaportal.models import Heartbeat, Party, Team, User
+from slaportal.models import Absence, Heartbeat, Party, Team, User
 from slaportal.people import find_or_add
 from slaportal.refusal import Refused
-from tests.conftest import MONDAY, PASSWORD, make_user, receive
+from tests.conftest import MONDAY, PASSWORD, make_absence, make_user, receive
 
 pytestmark = pytest.mark.django_db
 
@@ -96,18 +96,33 @@ def test_a_person_is_called_by_name_and_by_email_where_there_is_none(name, shown
 
 
 @pytest.mark.parametrize(
-    ("away_until", "is_active", "is_there"),
+    ("absences", "is_active", "is_there"),
     [
-        (None, True, True),
-        (date(2025, 3, 2), True, True),  # the last day away was yesterday
-        (date(2025, 3, 3), True, False),
-        (date(2025, 3, 4), True, False),
-        (None, False, False),
+        ([], True, True),
+        ([(1, 2)], True, True),  # the last day away was yesterday
+        ([(1, 3)], True, False),
+        ([(3, 3)], True, False),
+        ([(3, 9)], True, False),
+        ([(4, 9)], True, True),  # from tomorrow on
+        ([(1, 2), (4, 9)], True, True),
+        ([(1, 2), (2, 4)], True, False),
+        ([], False, False),
     ],
 )
-def test_work_goes_to_people_who_are_active_and_not_away(away_until, is_active, is_there, ron):
-    User.objects.filter(pk=ron.pk).update(away_until=away_until, is_active=is_active)
-    assert User.objects.available(on=date(2025, 3, 3)).exists() is is_there
+def test_work_goes_to_people_who_are_active_and_not_away(absences, is_active, is_there, ron, ruth):
+    for first, last in absences:
+        make_absence(ron, date(2025, 3, first), date(2025, 3, last))
+    User.objects.filter(pk=ron.pk).update(is_active=is_active)
+    expected = [ron, ruth] if is_there else [ruth]
+    assert list(User.objects.available(on=date(2025, 3, 3))) == expected
+
+
+def test_an_absence_does_not_end_before_it_begins(ron):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_absence(ron, date(2025, 3, 3), date(2025, 3, 2))
+    with pytest.raises(ValidationError, match="The last day away comes before the first"):
+        Absence(person=ron, first_day=date(2025, 3, 3), last_day=date(2025, 3, 2)).full_clean()
+    assert str(make_absence(ron, date(2025, 3, 3), date(2025, 3, 7))) == "Ron away 3 Mar to 7 Mar 2025"
 
 
 def test_a_role_taken_away_is_gone_at_once_although_the_person_was_loaded_before(ron):

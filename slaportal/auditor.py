@@ -1,0 +1,87 @@
+"""The auditor: what is due and nobody has touched for two minutes, and what else stands still. Reads only, cheaply.
+
+Each room names in `settings.AUDITED` the functions that know its own due rows; all of them read partial indexes.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Exists, Q
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from slaportal import restored
+from slaportal.models import Notice, Wire
+
+log = logging.getLogger(__name__)
+
+# Sweeps run each minute; what is due for longer has nobody who sweeps it.
+PATIENCE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that stands still: what, how many, and since when."""
+
+    what: str
+    count: int
+    since: datetime | None = None
+
+    def __str__(self) -> str:
+        since = f", the oldest since {_local(self.since)}" if self.since else ""
+        return f"{self.count} {self.what}{since}"
+
+
+def findings(*, now: datetime) -> list[Finding]:
+    """Everything that was due two minutes before `now` and that nobody has touched; empty is as it should be."""
+    found = []
+    for what, name in settings.AUDITED.items():
+        count, since = import_string(name)(now - PATIENCE)
+        if count:
+            found.append(Finding(what, count, since))
+    return found
+
+
+def alarms(*, now: datetime) -> list[str]:
+    """What RevOps has to know: what stands still, an outbox that is held, and notices that were given up."""
+    said = [f"Due and untouched: {finding}. Is a worker running?" for finding in findings(now=now)]
+    if wire := restored.held():
+        said.append(
+            f"No mail and no chat message leaves since {_local(wire.held_at)}. {wire.held_why} "
+            "Look at what waits under Notices, then run manage.py outbox --release."
+        )
+    if count := failed():
+        said.append(
+            f"{count} notice{'s' * (count != 1)} could not be sent. Send again or cancel what failed under Notices."
+        )
+    return said
+
+
+def tell(*, now: datetime) -> list[Finding]:
+    """Write what stands still into the log, and return it."""
+    found = findings(now=now)
+    for finding in found:
+        log.error("auditor: due and untouched for two minutes: %s", finding)
+    return found
+
+
+def failed() -> int:
+    """How many notices were given up and wait for a person."""
+    return Notice.objects.in_state(Notice.State.FAILED).count()
+
+
+def late_notices(before: datetime) -> tuple[int, datetime | None]:
+    """How many notices were due before `before` and that no worker holds, and since when.
+
+    While the outbox is held only those that stay in the portal count.
+    """
+    is_held = Exists(Wire.objects.filter(held_at__isnull=False))
+    due = Notice.objects.due(before).filter(Q(channel=Notice.Channel.PORTAL) | ~is_held)
+    first = due.order_by("due_at").values_list("due_at", flat=True).first()
+    return (due.count() if first else 0), first
+
+
+def _local(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%-d %b, %H:%M}"
