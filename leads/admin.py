@@ -11,12 +11,18 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import (
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    RangeDateTimeFilter,
+    RelatedDropdownFilter,
+)
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
+from leads import admin_routing, escalations  # noqa: F401 (the rules register themselves)
 from leads.intake import RECEIVED_FIELDS, match_again, receive_leads
-from leads.models import Attempt, Handoff, Lead, ReasonCode
+from leads.models import Attempt, Handoff, Lead, ReasonCode, Task
 from leads.records import LeadRecord
 from slaportal.admin import CheapCountPaginator, PortalAdmin, ReadOnlyAdmin
 
@@ -195,3 +201,53 @@ class ReasonCodeAdmin(PortalAdmin):
 
     def _is_used(self, reason: ReasonCode | None) -> bool:
         return reason is not None and reason.dispositions.exists()
+
+
+class OpenFilter(DropdownFilter):
+    """Tasks that wait, and those that are done."""
+
+    title, parameter_name = "state", "state"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("open", "To do"), ("done", "Done")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
+        return queryset.filter(done_at__isnull=self.value() == "open") if self.value() in ("open", "done") else queryset
+
+
+@admin.register(Task)
+class TaskAdmin(PortalAdmin):
+    """What steps of ladders asked RevOps to look into. What was found is noted here; they come and go by verbs."""
+
+    list_display = ("title", "agreement", "opened_at", "is_done", "done_by", "note")
+    list_filter = (OpenFilter, ("agreement", RelatedDropdownFilter), ("opened_at", RangeDateTimeFilter))
+    list_select_related = ("agreement", "done_by")
+    search_fields = ("title", "note")
+    ordering = ("-id",)
+    actions = ("close",)
+    actions_detail = ("open_page",)
+    fieldsets = (
+        (None, {"fields": ("title", ("agreement", "opened_at"), "note")}),
+        ("Done", {"fields": (("done_at", "done_by"),)}),
+    )
+    readonly_fields = ("title", "agreement", "opened_at", "done_at", "done_by")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Task | None = None) -> bool:
+        return False
+
+    @display(description="Done", boolean=True)
+    def is_done(self, task: Task) -> bool:
+        return task.done_at is not None
+
+    @action(description="Mark as done", permissions=["change"])
+    def close(self, request: HttpRequest, tasks: QuerySet[Task]) -> None:
+        count = escalations.close_tasks(tasks, by=request.user, now=timezone.now())
+        messages.success(request, f"{count} task{'s' * (count != 1)} done.")
+
+    @action(description="Open what it is about", icon="open_in_new", permissions=["view"])
+    def open_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        task = get_object_or_404(Task, pk=object_id)
+        return redirect((task.handoff or task.agreement).get_absolute_url())

@@ -26,6 +26,8 @@ STORED = np.dtype(
         ("stopped_at", "M8[us]"),
         ("elapsed_seconds", "f8"),
         ("charged_to_id", "i8"),
+        ("next_step_at", "M8[us]"),
+        ("next_step", "i8"),
     ]
 )
 CLOCK_COLUMNS = STORED.names
@@ -49,7 +51,7 @@ def table_of(handoff_ids: np.ndarray, commitment_ids: Sequence[int], verdicts: n
     out = np.empty(len(verdicts), STORED)
     out["handoff_id"] = handoff_ids[verdicts["row"]]
     out["commitment_id"] = np.asarray(commitment_ids, "i8")[verdicts["promise"]]
-    for name in ("subject", "state", "rule", "decides", *MOMENTS):
+    for name in ("subject", "state", "rule", "decides", "next_step", *MOMENTS):
         out[name] = verdicts[name]
     micro = verdicts["elapsed"]
     out["elapsed_seconds"] = np.where(np.isnat(micro), np.nan, micro.astype("i8") / 1e6)
@@ -102,6 +104,7 @@ def _upsert_clocks(table: np.ndarray) -> None:
         by_name[name] = [adapted[moment] for moment in by_name[name]]
     by_name["elapsed_seconds"] = [None if seconds != seconds else seconds for seconds in by_name["elapsed_seconds"]]
     by_name["charged_to_id"] = [number or None for number in by_name["charged_to_id"]]
+    by_name["next_step"] = [None if number < 0 else number for number in by_name["next_step"]]
     with connection.cursor() as cursor:
         placeholders = ", ".join(["%s"] * len(CLOCK_COLUMNS))
         cursor.executemany(_upsert(f"VALUES ({placeholders})"), list(zip(*by_name.values(), strict=True)))
@@ -136,7 +139,11 @@ def _copy_clocks(handoff_ids: np.ndarray, table: np.ndarray) -> None:
     types = ", ".join(f"{name} {COPY_TYPES[table.dtype[name].kind][2]}" for name in CLOCK_COLUMNS)
     read = {name: f"nullif({name}, '-infinity')" for name in MOMENTS}
     read |= {"rule": "(%s::text[])[rule + 1]", "elapsed_seconds": "nullif(elapsed_seconds, 'NaN')"}
-    read |= {"charged_to_id": "nullif(charged_to_id, 0)", "state": "state::smallint"}
+    read |= {
+        "charged_to_id": "nullif(charged_to_id, 0)",
+        "state": "state::smallint",
+        "next_step": "nullif(next_step, -1)",
+    }
     selected = ", ".join(read.get(name, name) for name in CLOCK_COLUMNS)
     given, parameters = facts.picked(handoff_ids)
     with connection.cursor() as cursor:

@@ -12,12 +12,16 @@ import numpy as np
 from agreements.business_time import BusinessTime
 from agreements.catalogue import Dimension, Start
 from agreements.terms import Promise, Terms
-from leads.history import ACCEPTED, NAT, REJECTED, Facts, History, first, ordinals, take
+from leads.history import ACCEPTED, NAT, REJECTED, Facts, History, first, last_index, ordinals, take
 from leads.rules import RULE_NAMES
 from slaportal.models import Party
 
 # States, ordered so that the least of a handoff's clocks is the handoff's state (rule N2).
 MISSED, OPEN, MET, EXCLUDED = range(4)
+
+# Bits for the id of an assignment or dispute beside the row, to compare both at once.
+_SUBJECTS = 40
+_ALL = slice(None)
 
 _RULE = {name: index for index, name in enumerate(RULE_NAMES)}
 
@@ -35,6 +39,8 @@ VERDICT = np.dtype(
         ("stopped_at", "M8[us]"),
         ("elapsed", "m8[us]"),  # start to stop, in business time
         ("charged_to", "i8"),  # id of the assignment that it is counted for, else 0 (rule N4)
+        ("next_step_at", "M8[us]"),  # a step of its ladder is due after this moment (rule L1)
+        ("next_step", "i8"),  # which of the promise's steps, else -1
     ]
 )
 
@@ -59,7 +65,8 @@ def _judge(promise: Promise, history: History) -> np.ndarray:
     hit = excluded >= 0
     if hit.any():
         verdicts["state"][hit], verdicts["rule"][hit] = EXCLUDED, excluded[hit]
-        verdicts["look_at"][hit] = NAT
+        verdicts["look_at"][hit] = verdicts["next_step_at"][hit] = NAT
+        verdicts["next_step"][hit] = -1
         # Excluded from the start, so it counts for whoever owned it then (rule N4).
         begun = history.owner_at(history.rows, history.handoffs["qualified_at"])
         verdicts["charged_to"][hit] = begun[verdicts["row"][hit]]
@@ -95,10 +102,12 @@ def _clocks(promise: Promise, history: History) -> np.ndarray:
     layers = []
     assigned = history.assignments
     ordinal = ordinals(assigned["row"])
-    unassigned = np.setdiff1d(history.rows, assigned["row"])
-    layers.append(_layer(promise, history, unassigned, np.full(len(unassigned), NAT)))
+    # What waits in a queue, from the beginning or again, has a clock that nobody has started.
+    last = last_index(assigned, history.size)
+    waiting = history.rows[~take(assigned["owned"], last, False)]
+    layers.append(_layer(promise, history, waiting, np.full(len(waiting), NAT)))
     for k in range(ordinal.max(initial=-1) + 1):
-        here = np.flatnonzero(ordinal == k)
+        here = np.flatnonzero((ordinal == k) & assigned["owned"])
         following = here + 1
         has_next = following < len(assigned)
         has_next[has_next] = assigned["row"][following[has_next]] == assigned["row"][here[has_next]]
@@ -112,7 +121,7 @@ def _clocks(promise: Promise, history: History) -> np.ndarray:
 
 def _starts(promise: Promise, history: History) -> np.ndarray:
     if promise.start == Start.ROUTED:
-        return first(history.assignments, history.size)
+        return first(history.owned, history.size)
     if promise.start == Start.ACCEPTED:
         return history.accepted_at
     return history.handoffs["qualified_at"]
@@ -126,7 +135,7 @@ def _stops(promise: Promise, history: History, since: np.ndarray) -> np.ndarray:
         return first(events, size, events["at"] >= since[events["row"]], count)
 
     if kind == "routing":
-        return soonest(history.assignments)
+        return soonest(history.owned)
     if kind == "acceptance":
         return soonest(history.timely_dispositions)
     if kind == "disposition":
@@ -157,7 +166,7 @@ def _layer(
     stopped = _stops(promise, history, since)[rows]
     if until is not None:
         stopped = np.where(stopped >= until, NAT, stopped)
-    out = _timed(promise, history, rows, started, stopped, history.excused_at[rows], until)
+    out = _timed(promise, history, rows, started, stopped, history.excused_at[rows], until, subject)
 
     not_started = np.isnat(started)
     if not_started.any():
@@ -169,7 +178,7 @@ def _layer(
             not_started
         ]
     if subject is not None:
-        out["subject"] = out["charged_to"] = subject
+        out["charged_to"] = subject
     return out
 
 
@@ -181,6 +190,7 @@ def _timed(
     stopped: np.ndarray,
     excused: np.ndarray,
     until: np.ndarray | None = None,
+    subject: np.ndarray | None = None,
 ) -> np.ndarray:
     """Verdicts of clocks with these starts and stops (rules C1 to C7); what has no start is left to the caller."""
     calendar, now = history.calendars[promise.calendar], history.now
@@ -220,7 +230,40 @@ def _timed(
         [out["state"] == MISSED, out["state"] == MET, out["state"] == EXCLUDED], [due, stopped, cut_at], now
     )
     out["charged_to"] = history.owner_at(rows, decided)
+    out["next_step_at"], out["next_step"] = NAT, -1
+    if subject is not None:
+        out["subject"] = subject
+    if promise.steps:
+        over = np.fmin(np.fmin(stopped, excused), NAT if until is None else until)
+        _set_next_step(out, promise, history, span, over)
     return out
+
+
+def _set_next_step(out: np.ndarray, promise: Promise, history: History, span: "_Span", over: np.ndarray) -> None:
+    """Find the first step of each clock's ladder that nobody has looked at (rules L1 to L4).
+
+    `over` is when the clock stopped or was taken away. Of what is over only a miss is still told.
+    """
+    rows, ended = out["row"], ~np.isnat(over)
+    begun = ~np.isnat(out["started_at"])
+    running = begun & ~ended & np.isin(out["state"], (OPEN, MISSED))
+    missed = begun & ended & (out["state"] == MISSED)
+    key = (rows << _SUBJECTS) | out["subject"]
+    done = history.escalations[history.escalations["promise"] == promise.index]
+    done_keys = (done["row"] << _SUBJECTS) | done["subject"]
+    known_at = history.handoffs["known_at"][rows]
+    for rung in promise.ladder:
+        position = rung.position(promise.limit_seconds)
+        is_told = rung.action.tells and position >= promise.limit_seconds
+        some = np.flatnonzero((running | missed if is_told else running) & (out["next_step"] < 0))
+        if not len(some):
+            continue
+        some = some[~np.isin(key[some], done_keys[done["step"] == rung.index])]
+        moments = span.leaving(int(position * 1_000_000), some)
+        due = ~(moments < known_at[some]) & (~ended[some] | (moments < over[some]))
+        # While a hold is open it is not known when the rest of the allowance is used up.
+        due &= ~span.on_hold[some] | (moments < history.now)
+        out["next_step_at"][some[due]], out["next_step"][some[due]] = moments[due], rung.index
 
 
 class _Span:
@@ -261,16 +304,18 @@ class _Span:
             end += np.where(held & (lower < end), upper - lower, 0)
         return self._instants(self.calendar.instant_many, end)
 
-    def leaving(self, limit: int) -> np.ndarray:
+    def leaving(self, limit: int, some: np.ndarray | slice = _ALL) -> np.ndarray:
         """The last moment at which no more than the allowance is used: after it, an open clock has missed (C1)."""
-        end = self.from_ + limit
+        end = self.from_[some] + limit
         for held, lower, upper in self.holds:
             # A hold that begins just as the allowance is used up still keeps more from being used.
-            end += np.where(held & (lower <= end), upper - lower, 0)
-        return self._instants(self.calendar.leaving_many, end)
+            end += np.where(held[some] & (lower[some] <= end), upper[some] - lower[some], 0)
+        return self._instants(self.calendar.leaving_many, end, some)
 
-    def _instants(self, of: Callable[[np.ndarray], np.ndarray], positions: np.ndarray) -> np.ndarray:
-        begun = ~np.isnat(self.started)
+    def _instants(
+        self, of: Callable[[np.ndarray], np.ndarray], positions: np.ndarray, some: np.ndarray | slice = _ALL
+    ) -> np.ndarray:
+        begun = ~np.isnat(self.started[some])
         instants = np.full(len(positions), NAT)
         instants[begun] = of(positions[begun])
         return instants
@@ -292,8 +337,7 @@ def _dispute_answers(promise: Promise, history: History) -> np.ndarray:
         # A handoff's end excuses only what was already being asked (rule C7).
         excused = history.excused_at[layer["row"]]
         excused = np.where(excused >= layer["at"], excused, NAT)
-        out = _timed(promise, history, layer["row"], layer["at"], answered, excused)
-        out["subject"] = layer["id"]
+        out = _timed(promise, history, layer["row"], layer["at"], answered, excused, subject=layer["id"])
         layers.append(out)
     return np.concatenate(layers)
 
@@ -305,7 +349,8 @@ def _plain(history: History, rows: np.ndarray) -> np.ndarray:
     """Verdicts without due and elapsed, started when the lead qualified."""
     out = np.zeros(len(rows), VERDICT)
     out["row"], out["started_at"] = rows, history.handoffs["qualified_at"][rows]
-    out["due_at"] = out["look_at"] = out["stopped_at"] = NAT
+    out["due_at"] = out["look_at"] = out["stopped_at"] = out["next_step_at"] = NAT
+    out["next_step"] = -1
     out["elapsed"] = np.timedelta64("NaT")
     return out
 

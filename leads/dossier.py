@@ -13,9 +13,10 @@ from django.db.models import QuerySet
 from agreements import terms, wording
 from agreements.calendars import closures_by_calendar
 from agreements.catalogue import FIELDS
+from agreements.models import Commitment
 from agreements.terms import Promise, Terms
-from leads import clocks, explanations, qualification, strips, timeline, worklist
-from leads.models import Attempt, Clock, Dispute, Handoff, Hold
+from leads import clocks, explanations, ladder, qualification, strips, timekeeping, timeline, worklist
+from leads.models import Answer, Attempt, Clock, Dispute, Handoff, Hold
 from leads.rules import RULES
 from slaportal.models import User
 
@@ -43,6 +44,7 @@ class Why:
     rule: str
     anchor: str
     strip: strips.Strip | None
+    steps: list[ladder.StepLine]
 
     @property
     def rule_name(self) -> str:
@@ -58,6 +60,13 @@ class Promised:
     limit: str
     hours: str
     whys: list[Why]
+    commitment: Commitment | None
+    answer: Answer | None
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether it was missed and nobody has said why."""
+        return bool(self.whys and self.whys[0].clock.state == clocks.MISSED and not self.answer)
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,11 @@ class Dossier:
     asked: Dispute | None
     others: list[Handoff]
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether something was missed of which nobody has said why."""
+        return any(promised.is_unanswered for promised in self.timed)
+
 
 def to_show(handoffs: QuerySet[Handoff]) -> QuerySet[Handoff]:
     """Handoffs with every fact that the page reads."""
@@ -83,6 +97,7 @@ def to_show(handoffs: QuerySet[Handoff]) -> QuerySet[Handoff]:
     ).prefetch_related(
         "assignments__owner",
         "assignments__by",
+        "assignments__team",
         "dispositions__reason",
         "dispositions__by",
         "dispositions__voided_by",
@@ -94,6 +109,10 @@ def to_show(handoffs: QuerySet[Handoff]) -> QuerySet[Handoff]:
         "disputes__answered_by",
         "clocks__commitment",
         "clocks__charged_to__owner",
+        "escalations__step__commitment",
+        "answers__by",
+        "answers__commitment",
+        "version__commitments__steps",
     )
 
 
@@ -108,6 +127,8 @@ def of(handoff: Handoff, user: User, *, now: datetime, zone: ZoneInfo) -> Dossie
     tries = [one for one in attempts if timeline.is_try(one) and one.at >= handoff.qualified_at and not is_late(one)]
     spans = [(held.started_at, held.ended_at) for held in handoff.holds.all()]
     holds = explanations.merged(spans, now=now)
+    escalations = ladder.by_place(handoff.escalations.all(), timekeeping.steps_of(handoff.version, agreed))
+    answers = {answer.commitment_id: answer for answer in handoff.answers.all()}
 
     def why(clock: Clock, promise: Promise) -> Why:
         run = explanations.run_of(clock, promise, calendars, holds, now=now, zone=zone)
@@ -121,8 +142,10 @@ def of(handoff: Handoff, user: User, *, now: datetime, zone: ZoneInfo) -> Dossie
             rule=sentence,
             anchor=anchor,
             strip=strips.draw(run) if run else None,
+            steps=ladder.lines(clock, promise, handoff, run, escalations.get(promise.index, {})),
         )
 
+    commitments = {commitment.code: commitment for commitment in handoff.version.commitments.all()}
     by_code: dict[str, list[Clock]] = {}
     for clock in sorted(handoff.clocks.all(), key=lambda clock: (not clock.decides, clock.subject)):
         by_code.setdefault(clock.commitment.code, []).append(clock)
@@ -132,6 +155,8 @@ def of(handoff: Handoff, user: User, *, now: datetime, zone: ZoneInfo) -> Dossie
             explanations.limit_in_words(promise) if promise.limit_seconds is not None else "",
             _hours(promise, agreed),
             [why(clock, promise) for clock in by_code.get(promise.code, ())],
+            commitments.get(promise.code),
+            answers.get(commitments[promise.code].pk) if promise.code in commitments else None,
         )
         for promise in agreed.promises
     ]
@@ -171,7 +196,8 @@ def _about(clock: Clock, promise: Promise, handoff: Handoff) -> str:
     if promise.kind.code == "dispute_answer":
         asked: Iterable[Dispute] = handoff.disputes.all()
         return next((f"“{dispute}”" for dispute in asked if dispute.pk == clock.subject), "")
-    return next((f"while {one.owner} had it" for one in handoff.assignments.all() if one.pk == clock.subject), "")
+    had = {one.pk: f"while {one.owner or 'nobody'} had it" for one in handoff.assignments.all()}
+    return had.get(clock.subject, "")
 
 
 def _hours(promise: Promise, agreed: Terms) -> str:

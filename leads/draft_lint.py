@@ -14,7 +14,7 @@ import numpy as np
 from django.db import connection
 from django.db.models import QuerySet
 
-from agreements import wording
+from agreements import phrases
 from agreements.business_time import BusinessTime
 from agreements.calendars import closures_by_calendar
 from agreements.catalogue import FIELDS, Operator, Start
@@ -138,7 +138,7 @@ def _unknown_fields(terms: Terms, leads: Sample, unknown: set[str]) -> Iterator[
         for name in names:
             if name in unknown:
                 says = (
-                    f"In none of {leads} is the {wording.noun(name)} known, and {why}. Have the source send it, or use "
+                    f"In none of {leads} is the {phrases.noun(name)} known, and {why}. Have the source send it, or use "
                     "another field."
                 )
                 yield Lint(NOT_MEASURABLE, "field-nobody-has", field, commitment, says)
@@ -162,7 +162,7 @@ def _too_many_leads(promises: Iterable[Promise], terms: Terms, leads: Sample, no
         rate = _monthly(count, now - since)
         if rate < promise.target:
             says = (
-                f"{_name(promise)} asks for {wording.number(promise.target)} leads a month; of {leads} those that meet "
+                f"{_name(promise)} asks for {phrases.number(promise.target)} leads a month; of {leads} those that meet "
                 f"this definition were {_floored(rate)} a month. Lower the target, or widen the definition."
             )
             yield Lint(UNREACHABLE, "target-out-of-reach", "target", promise.code, says)
@@ -194,9 +194,9 @@ def _too_many_in_time(
             continue
         among = f" among the newest {MOST:,}" if len(handoffs) == MOST else ""
         says = (
-            f"{_name(promise)}: at best {_floored(Fraction(100 * met, total))}{wording.NBSP}% of the last 90 days’ "
+            f"{_name(promise)}: at best {_floored(Fraction(100 * met, total))}{phrases.NBSP}% of the last 90 days’ "
             f"{_count(total, 'handoff')}{among} could have been met; the target is "
-            f"{wording.percentage(promise.target)}. Lower the target, allow longer, or assign leads sooner."
+            f"{phrases.percentage(promise.target)}. Lower the target, allow longer, or assign leads sooner."
         )
         yield Lint(UNREACHABLE, "target-out-of-reach", "target", promise.code, says)
 
@@ -266,7 +266,7 @@ def _monthly(count: int, span: timedelta) -> Fraction:
 
 def _floored(figure: Fraction) -> str:
     """With one decimal, rounded down: what falls short of a target must not look like it."""
-    return wording.number(Fraction(floor(figure * 10), 10))
+    return phrases.number(Fraction(floor(figure * 10), 10))
 
 
 def _count(number: int, what: str) -> str:

@@ -5,7 +5,7 @@ as one block of bytes and SQLite's text is parsed by numpy.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -85,12 +85,17 @@ def _received(block: bytes, dtype: np.dtype) -> np.ndarray:
     return times
 
 
-def load(ids: Sequence[int], terms: Terms, agreement_id: int) -> history.Facts:
-    """The facts of handoffs of one version, `handoffs` in the order of their ids."""
+def load(
+    ids: Sequence[int], terms: Terms, agreement_id: int, steps: Mapping[int, tuple[int, int]] | None = None
+) -> history.Facts:
+    """The facts of handoffs of one version, `handoffs` in the order of their ids.
+
+    `steps` says of each step of the version, by its id, of which promise it is and which of its steps.
+    """
     given, parameters = picked(ids)
     stages = _coded("h.stage", Handoff.Stage.values)
     handoffs = columns(
-        "SELECT h.id, h.qualified_at, h.number = 1, h.below_definition, h.is_complete, h.in_scope, 1, "
+        "SELECT h.id, h.qualified_at, h.number = 1, h.below_definition, h.is_complete, h.in_scope, 1, h.known_at, "
         f"h.owner_id, h.team_id, {stages}, h.ended_at FROM picked JOIN leads_handoff h ON h.id = picked.id",
         parameters,
         HANDOFF,
@@ -109,7 +114,7 @@ def load(ids: Sequence[int], terms: Terms, agreement_id: int) -> history.Facts:
     return history.Facts(
         handoffs=handoffs,
         assignments=events(
-            "SELECT f.handoff_id, f.at, f.id, f.owner_id, f.team_id "
+            "SELECT f.handoff_id, f.at, f.id, f.owner_id IS NOT NULL, f.owner_id, f.team_id "
             "FROM picked JOIN leads_assignment f ON f.handoff_id = picked.id",
             ASSIGNMENT,
         ),
@@ -136,7 +141,20 @@ def load(ids: Sequence[int], terms: Terms, agreement_id: int) -> history.Facts:
             "FROM picked JOIN leads_dispute f ON f.handoff_id = picked.id",
             history.DISPUTE,
         ),
+        escalations=_escalations(given, parameters, handoffs, steps) if steps else history.NO_ESCALATIONS,
     )
+
+
+def _escalations(
+    given: str, parameters: Sequence[object], handoffs: np.ndarray, steps: Mapping[int, tuple[int, int]]
+) -> np.ndarray:
+    """Steps of ladders that were looked at. The query has a step's id where its promise and place are put."""
+    sql = "SELECT f.handoff_id, f.step_id, f.subject, 0 FROM picked JOIN leads_escalation f ON f.handoff_id = picked.id"
+    found = columns(sql, parameters, history.ESCALATION, given=given)
+    places = np.array([steps[number] for number in found["promise"].tolist()], "i8").reshape(-1, 2)
+    found["row"] = np.searchsorted(handoffs["id"], found["row"])
+    found["promise"], found["step"] = places[:, 0], places[:, 1]
+    return found
 
 
 def _attempts(entered: str) -> str:

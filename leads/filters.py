@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from agreements.models import Agreement, Commitment
 from leads import periods
-from leads.models import Assignment, Clock, Handoff, HandoffQuerySet, Lead, Outcome
+from leads.models import Answer, Assignment, Clock, Handoff, HandoffQuerySet, Lead, Outcome
 from leads.rules import RULES
 from slaportal.models import Team, User
 
@@ -79,6 +79,9 @@ class HandoffFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(
         label="State", choices=[(word, word.capitalize()) for word in STATES], empty_label="All"
     )
+    answered = django_filters.ChoiceFilter(
+        label="Misses", choices=[("no", "Not answered"), ("yes", "Answered")], empty_label="All"
+    )
     rule = django_filters.ChoiceFilter(choices=[(rule, sentence) for rule, (sentence, _) in RULES.items()])
     source = django_filters.CharFilter(strip=False)
     segment = django_filters.CharFilter(strip=False)
@@ -127,7 +130,7 @@ class HandoffFilter(django_filters.FilterSet):
         names = ["q", "agreement", "period"]
         if "unmatched" not in self.data:
             names += ["commitment"] if self.data.get("agreement") else []
-            names += ["state", "team", "rep"]
+            names += ["state", "answered", "team", "rep"]
         return [self.form[name] for name in names]
 
     @property
@@ -165,6 +168,10 @@ class HandoffFilter(django_filters.FilterSet):
             queryset = queryset.filter(clock__state=STATES[given["state"]])
         if "rule" in given:
             queryset = queryset.filter(clock__rule=given["rule"])
+        if "answered" in given:
+            said = Exists(Answer.objects.filter(handoff=OuterRef("pk"), commitment=given["commitment"]))
+            missed = queryset.filter(clock__state=Clock.State.MISSED)
+            queryset = missed.filter(said if given["answered"] == "yes" else ~said)
         for name, field in (("rep", "owner"), ("team", "team")):
             if name in given:
                 queryset = queryset.filter(**{f"clock__charged_to__{field}": _or_none(given[name])})
@@ -182,6 +189,9 @@ class HandoffFilter(django_filters.FilterSet):
         asked |= {"rule": given["rule"]} if "rule" in given else {}
         if asked:
             queryset = queryset.filter(Exists(Clock.objects.deciding().filter(handoff=OuterRef("pk"), **asked)))
+        if "answered" in given:
+            rows = Answer.objects.all() if given["answered"] == "yes" else Clock.objects.unanswered()
+            queryset = queryset.filter(Exists(rows.filter(handoff=OuterRef("pk"))))
         for name, field in (("rep", "owner"), ("team", "team")):
             if name in given:
                 queryset = queryset.filter(**{field: _or_none(given[name])})
@@ -206,6 +216,8 @@ class HandoffFilter(django_filters.FilterSet):
             yield "unmatched", "unmatched"
         if "state" in given:
             yield "state", given["state"]
+        if "answered" in given:
+            yield "answered", "misses answered" if given["answered"] == "yes" else "misses not answered"
         if "rule" in given:
             yield "rule", RULES[given["rule"]][0].rstrip(".").lower()
         for name in COPIED:

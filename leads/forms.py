@@ -1,15 +1,20 @@
 """What a person says about a handoff: one form for each verb, and which of them somebody is offered."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django import forms
 from django.utils import timezone
+from django.utils.html import escape
 
 from agreements import signers
+from agreements.models import Commitment
+from leads import answers, handovers, roster
 from leads.models import (
     Attempt,
     AttemptOutcome,
     Channel,
+    Clock,
     Direction,
     Disposition,
     Dispute,
@@ -18,6 +23,7 @@ from leads.models import (
     ReasonCode,
     Verdict,
 )
+from leads.roster import Member
 from slaportal import roles
 from slaportal.models import Party, User
 
@@ -161,24 +167,107 @@ class AnswerForm(FactForm):
         self.fields["dispute"].initial = asked.first()
 
 
+class AnswerMissForm(FactForm):
+    """Why something was missed, and what is done about it."""
+
+    name, label, icon = "answer_miss", "Answer a miss", "rate_review"
+    commitment = forms.ModelChoiceField(Commitment.objects.none(), label="What was missed", empty_label=None)
+    cause = forms.CharField(max_length=200, label="Why it happened")
+    action = forms.CharField(max_length=200, label="What is done about it")
+
+    def __init__(self, data: object = None, *, handoff: Handoff) -> None:
+        super().__init__(data, handoff=handoff)
+        missed = Clock.objects.unanswered().filter(handoff=handoff)
+        self.fields["commitment"].queryset = Commitment.objects.filter(pk__in=missed.values("commitment"))
+
+
+class RepField(forms.ModelChoiceField):
+    """Reps who are free, each with how many they have; its help says why others are not. Blank: by the rules."""
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(User.objects.none(), required=False, empty_label="The next by the rules", **kwargs)
+        self.members: dict[int, Member] = {}
+
+    def offer(self, members: Iterable[Member]) -> None:
+        """Offer those of these reps who are free."""
+        self.members = {row.key: row for row in members if row.is_free}
+        self.queryset = User.objects.filter(pk__in=self.members)
+        others = [f"{row.person} ({row.why_not})" for row in members if not row.is_free]
+        self.help_text = escape(f"Not free: {', '.join(others)}.") if others else ""
+
+    def label_from_instance(self, person: User) -> str:
+        return f"{person} ({self.members[person.pk].in_words})"
+
+
 class AssignForm(FactForm):
-    """Another owner from the same team."""
+    """Another owner from the same team: a person who is free, or the next by the rules."""
 
     name, label, icon = "assign", "Assign", "person_add"
-    owner = forms.ModelChoiceField(User.objects.none(), label="To", empty_label="Choose a person")
+    owner = RepField(label="To")
     why = forms.CharField(max_length=200, label="Why")
 
     def __init__(self, data: object = None, *, handoff: Handoff) -> None:
         super().__init__(data, handoff=handoff)
-        today = timezone.localtime(timezone.now(), handoff.agreement.zone).date()
         team = handoff.team_id or handoff.agreement.sales_team_id
-        colleagues = User.objects.available(on=today).filter(team=team, groups__name=roles.REP)
-        self.fields["owner"].queryset = colleagues.exclude(pk=handoff.owner_id)
+        members = roster.members([team], now=timezone.now())
+        self.fields["owner"].offer([row for row in members if row.key != handoff.owner_id])
+
+
+class TakeForm(FactForm):
+    """A rep takes what waits in the queue of the own team."""
+
+    name, label, icon = "take", "Take", "front_hand"
+
+
+class ReassignForm(forms.Form):
+    """Many handoffs to one rep who is free, or each to the next by the rules."""
+
+    owner = RepField(label="Give the chosen to")
+    why = forms.CharField(max_length=120, label="Why")
+
+    def __init__(self, data: object = None, *, user: User, now: datetime) -> None:
+        super().__init__(data, auto_id="reassign_%s")
+        teams = handovers.managed_teams(user).values_list("pk", flat=True)
+        self.fields["owner"].offer(roster.members(set(teams), now=now))
+
+
+class AwayForm(forms.Form):
+    """Somebody of a managed team is away on these days."""
+
+    person = forms.ModelChoiceField(User.objects.none(), label="Who", empty_label="Choose a person")
+    first_day = forms.DateField(label="From", widget=forms.DateInput({"type": "date"}))
+    last_day = forms.DateField(label="Until and with", widget=forms.DateInput({"type": "date"}))
+    note = forms.CharField(max_length=120, required=False)
+    hand_over = forms.TypedChoiceField(
+        choices=[("yes", "Give them to others now, by the rules"), ("no", "Keep them")],
+        coerce=lambda word: word == "yes",
+        initial="yes",
+        widget=forms.RadioSelect,
+        label="Open handoffs",
+    )
+
+    def __init__(self, data: object = None, *, people: Iterable[User]) -> None:
+        super().__init__(data, auto_id="away_%s")
+        self.fields["person"].queryset = User.objects.filter(pk__in=[person.pk for person in people], is_active=True)
+
+    def clean(self) -> dict[str, object]:
+        given = super().clean()
+        first, last = given.get("first_day"), given.get("last_day")
+        if first and last and last < first:
+            self.add_error("last_day", "This comes before the first day.")
+        return given
 
 
 def may_work(user: User, handoff: Handoff) -> bool:
-    """Whether the person may say what sales did with a handoff that they see."""
-    return user.has_perm("leads.work_handoff")
+    """Whether the person may say what sales did with a handoff that they see; a rep takes it from the queue before."""
+    is_waiting = handoff.owner_id is None and handoff.team_id is not None
+    return user.has_perm("leads.work_handoff") and (not is_waiting or user.has_perm("leads.assign_handoff"))
+
+
+def may_take(user: User, handoff: Handoff) -> bool:
+    """Whether the person may take a handoff that they see out of the queue of the own team."""
+    is_waiting = handoff.owner_id is None and handoff.team_id is not None and handoff.ended_at is None
+    return is_waiting and handoff.team_id == user.team_id and user.has_role(roles.REP)
 
 
 def may_assign(user: User, handoff: Handoff) -> bool:
@@ -196,13 +285,15 @@ def may_void(user: User, fact: Attempt | Disposition | Outcome) -> bool:
     return fact.by_id == user.pk and not fact.from_system
 
 
-def offered(handoff: Handoff, user: User, *, is_held: bool, is_asked: bool) -> list[type[FactForm]]:
+def offered(handoff: Handoff, user: User, *, is_held: bool, is_asked: bool, is_missed: bool) -> list[type[FactForm]]:
     """The forms that make sense for this person and for where the handoff stands, in the order of use."""
     found: list[type[FactForm]] = []
     is_open, is_accepted = handoff.ended_at is None, handoff.stage != Handoff.Stage.MQL
     is_returned = handoff.stage in (Handoff.Stage.RECYCLED, Handoff.Stage.REJECTED)
     if is_asked and may_answer(user, handoff):
         found.append(AnswerForm)
+    if may_take(user, handoff):
+        found.append(TakeForm)
     if may_work(user, handoff):
         found.append(AttemptForm)
         if is_open:
@@ -212,6 +303,8 @@ def offered(handoff: Handoff, user: User, *, is_held: bool, is_asked: bool) -> l
         if is_open and not is_held:
             found.append(HoldForm)
         found.append(AskForm)
+    if is_missed and answers.may_answer(user, handoff):
+        found.append(AnswerMissForm)
     if is_open and may_assign(user, handoff):
         found.append(AssignForm)
     return found

@@ -5,7 +5,7 @@ Shapes: a handoff is a row of `Facts.handoffs`; every other fact names that row'
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,9 +26,10 @@ HANDOFF = np.dtype(
         ("complete", "?"),
         ("in_scope", "i8"),  # bit n: in the scope of the nth commitment
         ("month_rank", "i8"),  # 1 for the first of its local month (rule N7)
+        ("known_at", "M8[us]"),  # steps that came due before escalate nothing (rule L4)
     ]
 )
-ASSIGNMENT = np.dtype([("row", "i8"), ("at", "M8[us]"), ("id", "i8")])
+ASSIGNMENT = np.dtype([("row", "i8"), ("at", "M8[us]"), ("id", "i8"), ("owned", "?")])  # else it waits in a queue
 ATTEMPT = np.dtype(
     [
         ("row", "i8"),
@@ -56,6 +57,9 @@ DISPOSITION = np.dtype(
 OUTCOME = np.dtype([("row", "i8"), ("at", "M8[us]"), ("id", "i8"), ("entered_at", "M8[us]")])
 HOLD = np.dtype([("row", "i8"), ("at", "M8[us]"), ("id", "i8"), ("ended_at", "M8[us]")])
 DISPUTE = np.dtype([("row", "i8"), ("at", "M8[us]"), ("id", "i8"), ("answered_at", "M8[us]"), ("upheld", "?")])
+# A step of a ladder that was looked at: of which promise and clock, and its place among the promise's steps.
+ESCALATION = np.dtype([("row", "i8"), ("promise", "i8"), ("subject", "i8"), ("step", "i8")])
+NO_ESCALATIONS = np.empty(0, ESCALATION)
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Facts:
     outcomes: np.ndarray
     holds: np.ndarray
     disputes: np.ndarray
+    escalations: np.ndarray = field(default_factory=lambda: NO_ESCALATIONS)
 
 
 class History:
@@ -79,6 +84,8 @@ class History:
         self.handoffs, self.size = facts.handoffs, len(facts.handoffs)
         self.rows = np.arange(self.size)
         self.assignments = known(facts.assignments, now)
+        self.owned = self.assignments[self.assignments["owned"]]
+        self.escalations = facts.escalations
         self.attempts = self._timely(known(facts.attempts, now))
         self.dispositions = known(facts.dispositions, now)
         self.outcomes = known(facts.outcomes, now)

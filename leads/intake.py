@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -11,10 +12,9 @@ from django.db.models import QuerySet
 from agreements import terms
 from agreements.models import Agreement, Version
 from agreements.terms import Terms
-from leads import qualification, timekeeping
-from leads.models import Assignment, Handoff, Lead
+from leads import qualification, routing, timekeeping
+from leads.models import Handoff, Lead
 from leads.records import LeadRecord
-from leads.routing import Rota
 from slaportal import people
 from slaportal.models import User
 from slaportal.refusal import Refused
@@ -110,7 +110,12 @@ def receive_leads(records: Sequence[LeadRecord], *, now: datetime, by: User | No
     with transaction.atomic():
         owners = people.find_or_add(record.owner for record in latest.values())
         candidates, mended = [], []
-        for stored in _store(list(latest.values()), owners):
+        received = _store(list(latest.values()), owners)
+        # Whatever is said of these leads in the same transaction comes after the teams that routing locks.
+        known = _chunks([stored.lead.pk for stored in received if not stored.is_new])
+        begun = [Handoff.objects.filter(lead__in=chunk).values_list("pk", flat=True) for chunk in known]
+        timekeeping.lock(sorted(chain.from_iterable(begun)))
+        for stored in received:
             result.created += stored.is_new
             result.updated += bool(stored.changed)
             result.unchanged += not stored.is_new and not stored.changed
@@ -119,9 +124,9 @@ def receive_leads(records: Sequence[LeadRecord], *, now: datetime, by: User | No
                 candidates.append(Candidate(stored.lead, moment, stored.record.received_at))
             if stored.changed & PERSON_FIELDS:
                 mended.append(stored.lead.pk)
-        _begin(candidates, result, by=by, now=now)
         # Of a person who is known better now, other attempts count.
         timekeeping.evaluate_handoffs((handoff.pk for handoff in _handoffs(mended)), now=now)
+        _begin(candidates, result, by=by, now=now)
     return result
 
 
@@ -228,7 +233,8 @@ def _begin(candidates: Sequence[Candidate], result: Received, *, by: User | None
         if previous and not (previous.stage == Handoff.Stage.RECYCLED and moment > previous.ended_at):
             continue
         covering = coverage.find(lead, moment)
-        handoff = _qualify(lead, *covering, moment, previous.number + 1 if previous else 1) if covering else None
+        number = previous.number + 1 if previous else 1
+        handoff = _qualify(lead, *covering, moment, number, now=now) if covering else None
         if handoff:
             begun.append(handoff)
         state = Lead.State.HANDED_OFF if handoff else Lead.State.WAITING
@@ -247,8 +253,10 @@ def _begin(candidates: Sequence[Candidate], result: Received, *, by: User | None
     # Of two workers that fill one month's cap at once the second has to see what the first began.
     list(Agreement.objects.select_for_update(no_key=True).filter(pk__in=capped).order_by("pk"))
     result.handoffs = Handoff.objects.bulk_create(begun)
-    _route(begun, by=by, now=now)
     touched = {handoff.pk for handoff in result.handoffs} | _pushed_back(result.handoffs, capped)
+    # Everybody locks handoffs before the teams whose turns they take.
+    timekeeping.lock(sorted(touched))
+    routing.start(result.handoffs, by=by, now=now)
     timekeeping.evaluate_handoffs(touched, now=now)
 
 
@@ -258,7 +266,9 @@ def _handoffs(lead_ids: list[int]) -> Iterator[Handoff]:
         yield from Handoff.objects.filter(lead__in=chunk).order_by("lead_id", "number")
 
 
-def _qualify(lead: Lead, version: Version, agreed: Terms, at: datetime, number: int) -> Handoff | None:
+def _qualify(
+    lead: Lead, version: Version, agreed: Terms, at: datetime, number: int, *, now: datetime
+) -> Handoff | None:
     """A handoff with everything copied that its terms read, or None while the lead has to wait (rule A1)."""
     values = vars(lead)
     failed = qualification.failed(agreed, values)
@@ -271,6 +281,7 @@ def _qualify(lead: Lead, version: Version, agreed: Terms, at: datetime, number: 
         agreement=version.agreement,
         version=version,
         qualified_at=at,
+        known_at=now,
         source=lead.source,
         campaign=lead.campaign,
         segment=lead.segment,
@@ -282,25 +293,6 @@ def _qualify(lead: Lead, version: Version, agreed: Terms, at: datetime, number: 
         is_complete=not missing,
         in_scope=qualification.scope_bits(agreed, values),
     )
-
-
-def _route(begun: list[Handoff], *, by: User | None, now: datetime) -> None:
-    """Give each new handoff its first owner: who the source names, else the next of the rota."""
-    rotas: dict[int, Rota] = {}
-    named = User.objects.in_bulk({handoff.lead.owner_id for handoff in begun} - {None})
-    assignments = []
-    for handoff in begun:
-        owner, at, why = named.get(handoff.lead.owner_id), handoff.qualified_at, "named by the source"
-        if owner is None:
-            rota = rotas.get(handoff.agreement_id) or Rota(handoff.agreement, now=now)
-            rotas[handoff.agreement_id] = rota
-            chosen = rota.next()
-            if chosen is None:
-                continue
-            at, (owner, why) = now, chosen
-        team_id = owner.team_id or handoff.agreement.sales_team_id
-        assignments.append(Assignment(handoff=handoff, owner=owner, team_id=team_id, at=at, by=by, why=why))
-    Assignment.objects.bulk_create(assignments)
 
 
 def _pushed_back(handoffs: Sequence[Handoff], capped: set[int]) -> set[int]:

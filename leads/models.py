@@ -4,11 +4,13 @@ from datetime import datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 
-from agreements.models import Agreement, Commitment, Version
+from agreements.catalogue import CATALOGUE
+from agreements.models import Agreement, Commitment, Step, Version
 from leads import clocks
+from leads.routing_rules import RoutingCriterion, RoutingRule, RoutingSeat  # noqa: F401 (Django finds the tables here)
 from slaportal.models import Team, User
 
 
@@ -96,16 +98,22 @@ class HandoffQuerySet(models.QuerySet):
     """Questions asked of handoffs."""
 
     def visible_to(self, user: User) -> Self:
-        """All for who may see all; a manager's teams; a rep's own."""
+        """All for who may see all; a manager's teams; a rep's own, and what waits in the queue of the own team."""
         if user.has_perm("leads.view_all_handoffs"):
             return self
         if user.has_perm("leads.view_team_handoffs"):
             return self.filter(Q(team__manager=user) | Q(owner=user))
-        return self.filter(owner=user) if user.has_perm("leads.view_handoff") else self.none()
+        if not user.has_perm("leads.view_handoff"):
+            return self.none()
+        return self.filter(Q(owner=user) | Q(owner=None, ended_at=None, team__isnull=False, team=user.team_id))
 
     def open(self) -> Self:
         """Handoffs that no final disposition has ended (rule C7)."""
         return self.filter(ended_at=None)
+
+    def waiting(self) -> Self:
+        """Open handoffs in the queue of a team."""
+        return self.open().filter(owner=None, team__isnull=False)
 
     def begun_in(self, start: datetime, end: datetime) -> Self:
         """Handoffs of the half-open period `[start, end)` (rule N1)."""
@@ -134,6 +142,9 @@ class Handoff(models.Model):
     agreement = models.ForeignKey(Agreement, models.PROTECT, related_name="handoffs")
     version = models.ForeignKey(Version, models.PROTECT, related_name="handoffs")
     qualified_at = models.DateTimeField()
+    known_at = models.DateTimeField(
+        null=True, help_text="When the portal learned of it; what came due before is history and escalates nothing."
+    )
 
     # Copied when it begins; later edits of the lead move nothing (rule A1).
     source = models.CharField(max_length=120, blank=True)
@@ -177,6 +188,8 @@ class Handoff(models.Model):
             models.Index(fields=["agreement", "qualified_at", "id"], name="handoff_period"),
             # My leads and routing: open handoffs of a person.
             models.Index(fields=["owner", "ended_at"], name="handoff_owner"),
+            # The queue of a team, and routing what waits there.
+            models.Index(fields=["team"], name="handoff_queue", condition=Q(owner=None, ended_at=None)),
         ]
 
     def __str__(self) -> str:
@@ -187,20 +200,31 @@ class Handoff(models.Model):
 
 
 class Assignment(models.Model):
-    """From `at` on, this person owns the handoff."""
+    """From `at` on, this person owns the handoff; without a person it waits in the team's queue."""
 
     handoff = models.ForeignKey(Handoff, models.CASCADE, related_name="assignments")
-    owner = models.ForeignKey(User, models.PROTECT, related_name="assignments")
+    owner = models.ForeignKey(User, models.PROTECT, null=True, related_name="assignments")
     team = models.ForeignKey(Team, models.PROTECT, null=True, related_name="+")
     at = models.DateTimeField()
     by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     why = models.CharField(max_length=200)
+    rule = models.ForeignKey(RoutingRule, models.SET_NULL, null=True, related_name="+")
+    is_offer = models.BooleanField(
+        default=False, help_text="In the queue until somebody takes it; else it is routed as soon as somebody is free."
+    )
 
     class Meta:
         ordering = ["at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(owner__isnull=False, is_offer=False) | Q(owner__isnull=True, team__isnull=False),
+                name="assignment_to_somebody",
+                violation_error_message="A handoff is given to a person, or waits in the queue of a team.",
+            )
+        ]
 
     def __str__(self) -> str:
-        return f"{self.owner} from {self.at:%Y-%m-%d %H:%M}"
+        return f"{self.owner or f'queue of {self.team}'} from {self.at:%Y-%m-%d %H:%M}"
 
 
 class Channel(models.TextChoices):
@@ -452,6 +476,9 @@ class Dispute(models.Model):
         return self.comment[:80]
 
 
+TIMED_KINDS = tuple(kind.code for kind in CATALOGUE.values() if kind.has_limit)
+
+
 class ClockQuerySet(models.QuerySet):
     """Questions asked of clocks."""
 
@@ -459,9 +486,18 @@ class ClockQuerySet(models.QuerySet):
         """Clocks whose allowance is used up at `now`; what the tick looks at, through `clock_due`."""
         return self.filter(state=Clock.State.OPEN, look_at__lt=now)
 
+    def with_due_step(self, now: datetime) -> Self:
+        """Clocks of which a step of the ladder is due at `now`; what the sweep finds, through `clock_step`."""
+        return self.filter(next_step_at__lt=now)
+
     def deciding(self) -> Self:
         """One clock for each handoff and commitment: the one that gives the handoff its state (rule N2)."""
         return self.filter(decides=True)
+
+    def unanswered(self) -> Self:
+        """Promises with a time limit that were missed, of which nobody has said why."""
+        said = Answer.objects.filter(handoff=OuterRef("handoff"), commitment=OuterRef("commitment"))
+        return self.deciding().filter(~Exists(said), state=Clock.State.MISSED, commitment__kind__in=TIMED_KINDS)
 
 
 class Clock(models.Model):
@@ -486,6 +522,8 @@ class Clock(models.Model):
     look_at = models.DateTimeField(null=True, help_text="After this moment an open clock has missed (rule C1).")
     stopped_at = models.DateTimeField(null=True)
     elapsed_seconds = models.FloatField(null=True, help_text="Business seconds from start to stop.")
+    next_step_at = models.DateTimeField(null=True, help_text="After this moment a step of its ladder is due.")
+    next_step = models.SmallIntegerField(null=True, help_text="Which one, as counted in the terms.")
     charged_to = models.ForeignKey(
         Assignment, models.SET_NULL, null=True, related_name="+", help_text="The assignment it is counted for (N4)."
     )
@@ -509,7 +547,88 @@ class Clock(models.Model):
         indexes = [
             # The tick: only clocks still running; one that missed leaves the index.
             models.Index(fields=["look_at"], name="clock_due", condition=Q(state=1, look_at__isnull=False)),
+            # leads.escalations: only clocks of which a step is still to come.
+            models.Index(fields=["next_step_at"], name="clock_step", condition=Q(next_step_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
         return f"{self.commitment}: {self.get_state_display()}"
+
+
+class Escalation(models.Model):
+    """A step of the ladder that came due for a clock: what was done, or why not. Each comes due once."""
+
+    class State(models.TextChoices):
+        """What became of it. One that never came due, because its clock stopped before, has no row: it is cancelled."""
+
+        FIRED = "fired", "Fired"
+        SKIPPED = "skipped", "Skipped"
+
+    handoff = models.ForeignKey(Handoff, models.CASCADE, related_name="escalations")
+    step = models.ForeignKey(Step, models.PROTECT, related_name="escalations")
+    subject = models.BigIntegerField(default=0, help_text="Of its clock: id of the assignment or dispute, else 0.")
+    state = models.CharField(max_length=7, choices=State)
+    due_at = models.DateTimeField()
+    at = models.DateTimeField(help_text="When it was looked at.")
+    is_late = models.BooleanField(default=False, help_text="It came due while nothing was running.")
+    what = models.CharField(max_length=300, help_text="What was done, or why nothing was.")
+
+    class Meta:
+        ordering = ["at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["handoff", "step", "subject"],
+                name="escalation_once",
+                violation_error_message="This step has come due for that clock already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.step} ({self.get_state_display().lower()})"
+
+
+class Answer(models.Model):
+    """What the owner or the manager says of a miss, in one line: why it happened, and what is done about it."""
+
+    handoff = models.ForeignKey(Handoff, models.CASCADE, related_name="answers")
+    commitment = models.ForeignKey(Commitment, models.PROTECT, related_name="answers")
+    cause = models.CharField(max_length=200)
+    action = models.CharField(max_length=200)
+    by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["handoff", "commitment"],
+                name="answer_once",
+                violation_error_message="This miss has been answered already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cause} → {self.action}"
+
+
+class Task(models.Model):
+    """Something that RevOps is asked to look into, opened by a step of a ladder."""
+
+    step = models.ForeignKey(Step, models.PROTECT, null=True, related_name="+")
+    handoff = models.ForeignKey(Handoff, models.CASCADE, null=True, related_name="tasks")
+    agreement = models.ForeignKey(Agreement, models.CASCADE, related_name="tasks")
+    title = models.CharField(max_length=200)
+    opened_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+    done_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    note = models.CharField(max_length=300, blank=True, help_text="What was found.")
+
+    class Meta:
+        ordering = ["-opened_at", "-id"]
+        indexes = [
+            # The list of what is still to be done.
+            models.Index(fields=["-opened_at"], name="task_open", condition=Q(done_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return self.title

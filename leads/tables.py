@@ -12,6 +12,7 @@ from leads.rules import RULES
 from slaportal.templatetags.display import duration, state, when
 
 MAIN, FIGURE = {"td": {"class": "main lead-name"}}, {"th": {"class": "num"}, "td": {"class": "num"}}
+CHOICE = {"th": {"class": "choose"}, "td": {"class": "choose"}}
 SHORT = {"td": {"class": "nowrap"}}
 
 # The classes of counts; excluded ones are left out, because they judge nobody.
@@ -21,6 +22,7 @@ TONES = {Clock.State.MISSED: "bad-text", Clock.State.OPEN: "", Clock.State.MET: 
 class HandoffTable(tables.Table):
     """Handoffs; with a commitment chosen, what its clock says of each."""
 
+    chosen = tables.Column("Choose", accessor="pk", orderable=False, attrs=CHOICE)
     lead = tables.Column("Lead", order_by=("lead__name", "pk"), attrs=MAIN)
     qualified_at = tables.Column("Began", attrs=SHORT)
     source = tables.Column("Source")
@@ -37,10 +39,16 @@ class HandoffTable(tables.Table):
         order_by = ("-qualified_at",)
         empty_text = "No handoff is like that."
 
-    def __init__(self, *args: object, has_clock: bool, **kwargs: object) -> None:
+    def __init__(self, *args: object, has_clock: bool, can_choose: bool = False, **kwargs: object) -> None:
         hidden = ("owner", "stage", "promises") if has_clock else ("charged_to", "clock_state", "elapsed", "clock_rule")
+        hidden += () if can_choose else ("chosen",)
         super().__init__(*args, exclude=hidden, **kwargs)
         self.numbers = reverse("numbers")
+
+    def render_chosen(self, record: Handoff) -> SafeString | str:
+        if record.ended_at is not None:
+            return ""
+        return format_html('<input type="checkbox" name="handoff" value="{}" aria-label="{}">', record.pk, record)
 
     def render_lead(self, record: Handoff) -> SafeString:
         return format_html(

@@ -5,8 +5,9 @@ import logging
 from celery import shared_task
 from django.db import OperationalError
 from django.utils import timezone
+from slaportal.timing import database_now
 
-from leads import timekeeping
+from leads import ticking, timekeeping
 from leads.models import Handoff
 from slaportal.models import Heartbeat
 
@@ -15,14 +16,14 @@ log = logging.getLogger(__name__)
 
 @shared_task
 def tick() -> int:
-    """Mark what was missed. A database that is busy leaves the work to the next tick."""
+    """Route what waits, mark what was missed, and do the steps that are due. A busy database leaves it to the next."""
     try:
-        count = timekeeping.tick(now=timezone.now())
-        Heartbeat.beat("tick", now=timezone.now())
+        count = ticking.tick(now=database_now())
+        Heartbeat.beat("tick", now=database_now())
+        return count
     except OperationalError as busy:
         log.warning("tick: left to the next one: %s", busy)
         return 0
-    return count
 
 
 @shared_task

@@ -12,6 +12,7 @@ from django.db.models import Max, Min
 from agreements import terms
 from agreements.calendars import Closure, closures_by_calendar
 from agreements.models import Version, local_midnight
+from agreements.terms import Terms
 from leads import clock_rows, clocks, facts, stages
 from leads.history import Facts
 from leads.models import Clock, Handoff
@@ -52,7 +53,7 @@ def evaluate_handoffs(ids: Iterable[int], *, now: datetime) -> int:
     done = 0
     for begin in range(0, len(wanted), RANGE):
         with transaction.atomic():
-            done += _evaluate_locked(_lock(wanted[begin : begin + RANGE]), now)
+            done += _evaluate_locked(lock(wanted[begin : begin + RANGE]), now)
     return done
 
 
@@ -86,12 +87,19 @@ def tick(*, now: datetime) -> int:
     while True:
         with transaction.atomic():
             due = Clock.objects.running_out(now).order_by("look_at").values_list("handoff_id", flat=True)
-            found = _lock(sorted(set(due[:TICK_BATCH]) - done), skip_locked=True)
+            found = lock(sorted(set(due[:TICK_BATCH]) - done), skip_locked=True)
             _evaluate_locked(found, now)
         if not found:
             break
         done.update(handoff_id for handoff_id, _ in found)
     return len(done)
+
+
+def late(before: datetime) -> tuple[int, datetime | None]:
+    """How many clocks had used up their limit before `before` and were not looked at, and since when."""
+    found = Clock.objects.running_out(before)
+    first = found.order_by("look_at").values_list("look_at", flat=True).first()
+    return (found.count() if first else 0), first
 
 
 def closure_changed(closure: Closure, *, now: datetime) -> None:
@@ -107,7 +115,7 @@ def _uses(version: Version, calendar_id: int) -> bool:
     return any(frozen["id"] == calendar_id for frozen in terms.of(version).calendars.values())
 
 
-def _lock(ids: Sequence[int], *, skip_locked: bool = False) -> list[tuple[int, int]]:
+def lock(ids: Sequence[int], *, skip_locked: bool = False) -> list[tuple[int, int]]:
     """Ids of handoffs with the id of their version, in order, locked until the transaction ends."""
     given, parameters = facts.picked(ids)
     wanted = "h.id IN (SELECT id FROM picked) ORDER BY h.id"
@@ -126,14 +134,28 @@ def _evaluate_locked(rows: Sequence[tuple[int, int]], now: datetime) -> int:
     for handoff_id, version_id in rows:
         by_version.setdefault(version_id, []).append(handoff_id)
     closures = closures_by_calendar()
-    for version in Version.objects.filter(pk__in=by_version).prefetch_related("commitments"):
+    for version in Version.objects.filter(pk__in=by_version).prefetch_related("commitments__steps"):
         agreed = terms.of(version)
-        history = facts.load(by_version[version.pk], agreed, version.agreement_id)
+        history = facts.load(by_version[version.pk], agreed, version.agreement_id, steps_of(version, agreed))
         verdicts = clocks.evaluate(agreed, agreed.business_times(closures), history, max(now, newest(history)))
         commitments = {commitment.code: commitment.pk for commitment in version.commitments.all()}
         clock_rows.write(history.handoffs["id"], [commitments[promise.code] for promise in agreed.promises], verdicts)
         _write_handoffs(history)
     return len(rows)
+
+
+def steps_of(version: Version, agreed: Terms) -> dict[int, tuple[int, int]]:
+    """Of each step of a version, by its id: of which promise of the terms it is, and which of its steps.
+
+    Rows and frozen terms have the same order (`Step.Meta.ordering`). Reads `version.commitments` with their steps.
+    """
+    index = {promise.code: promise.index for promise in agreed.promises if promise.steps}
+    return {
+        step.pk: (index[commitment.code], place)
+        for commitment in version.commitments.all()
+        if commitment.code in index
+        for place, step in enumerate(commitment.steps.all())
+    }
 
 
 def newest(history: Facts) -> datetime:

@@ -13,8 +13,18 @@ from django.db.models import Q
 
 from agreements.business_time import BusinessTime
 from agreements.terms import Terms
-from leads import clocks
-from leads.models import Attempt, Channel, Clock, Direction, Disposition, Handoff, Outcome, Voidable
+from leads import clocks, ladder
+from leads.models import (
+    Attempt,
+    Channel,
+    Clock,
+    Direction,
+    Disposition,
+    Escalation,
+    Handoff,
+    Outcome,
+    Voidable,
+)
 from slaportal.models import User
 from slaportal.templatetags.display import duration
 
@@ -127,8 +137,14 @@ def events_of(
         Event(handoff.qualified_at, "verified", "Handed to sales", fact=handoff, tone="now", detail=_terms_of(handoff))
     )
     for assignment in handoff.assignments.all():
-        text = f"Assigned to {assignment.owner}"
-        events.append(Event(assignment.at, "person", text, assignment.by, assignment.why, fact=assignment))
+        icon, text = "person", f"Assigned to {assignment.owner}"
+        if assignment.owner is None:
+            icon, text = "inbox", f"In the queue of {assignment.team}"
+        events.append(Event(assignment.at, icon, text, assignment.by, assignment.why, fact=assignment))
+    events += [_escalation(escalation) for escalation in handoff.escalations.all()]
+    for answer in handoff.answers.all():
+        text = f"Answered the miss of “{answer.commitment}”"
+        events.append(Event(answer.at, "rate_review", text, answer.by, str(answer)))
     events += [_attempt(attempt, is_late) for attempt in attempts if attempt.at >= handoff.qualified_at]
     events += [_disposition(disposition, is_late) for disposition in handoff.dispositions.all()]
     events += [_outcome(outcome, is_late) for outcome in handoff.outcomes.all()]
@@ -160,6 +176,16 @@ def _terms_of(handoff: Handoff) -> str:
     if handoff.below_definition:
         return "Below the agreed definition, because its source says that it was handed over"
     return "It met the lead definition" + ("" if handoff.number == 1 else "; a recycled lead that came back")
+
+
+def _escalation(escalation: Escalation) -> Event:
+    """A step of a ladder that came due, and what was done."""
+    step, is_fired = escalation.step, escalation.state == Escalation.State.FIRED
+    text = f"{step.commitment}, {ladder.when(step)}: {escalation.what}"
+    detail = "late: nothing was running when it was due" if escalation.is_late else ""
+    return Event(
+        escalation.at, "notification_important", text, detail=detail, tone="warn" if is_fired else "", fact=escalation
+    )
 
 
 def _attempt(attempt: Attempt, is_late: Callable[[Attempt], bool]) -> Event:

@@ -2,11 +2,15 @@
 
 from django.urls import path
 
-from leads import views
+from leads import views, views_team
 
 urlpatterns = [
+    path("team/", views_team.team, name="team"),
+    path("team/away", views_team.set_away, name="set_away"),
+    path("team/absences/<int:pk>/end", views_team.end_absence, name="end_absence"),
     path("leads/", views.my_leads, name="my_leads"),
     path("handoffs/", views.handoffs, name="handoffs"),
+    path("handoffs/reassign", views_team.reassign, name="reassign"),
     path("handoffs/<int:pk>/", views.handoff, name="handoff"),
     path("handoffs/<int:pk>/no-answer", views.no_answer, name="no_answer"),
     path("handoffs/<int:pk>/attempt", views.log_attempt, name="log_attempt"),
@@ -18,7 +22,9 @@ urlpatterns = [
     path("handoffs/<int:pk>/outcome", views.record_outcome, name="record_outcome"),
     path("handoffs/<int:pk>/ask", views.open_dispute, name="open_dispute"),
     path("handoffs/<int:pk>/answer", views.answer_dispute, name="answer_dispute"),
+    path("handoffs/<int:pk>/answer-miss", views.answer_miss, name="answer_miss"),
     path("handoffs/<int:pk>/assign", views.assign, name="assign"),
+    path("handoffs/<int:pk>/take", views.take, name="take"),
     path("handoffs/<int:pk>/attempts/<int:fact>/void", views.void_attempt, name="void_attempt"),
     path("handoffs/<int:pk>/dispositions/<int:fact>/void", views.void_disposition, name="void_disposition"),
     path("handoffs/<int:pk>/outcomes/<int:fact>/void", views.void_outcome, name="void_outcome"),

@@ -18,7 +18,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 from django_tables2 import RequestConfig
 
-from leads import dossier, filters, forms, routing, tables, timeline, tracking, worklist
+from leads import answers, dossier, filters, forms, handovers, routing, tables, timeline, tracking, worklist
 from leads.models import Attempt, Clock, Disposition, Handoff, Outcome
 from slaportal.refusal import Refused
 
@@ -46,6 +46,8 @@ def my_leads(request: HttpRequest) -> HttpResponse:
     page = Paginator(worklist.with_facts(found), PAGE).get_page(request.GET.get("page"))
     rows = worklist.rows(page.object_list, now=now, zone=timezone.get_current_timezone())
     context = {"page": page, "rows": rows, "query": query, "search": search, "summary": worklist.in_words(mine)}
+    if not query and page.number == 1:
+        context["queue"] = worklist.queue(request.user, now=now, zone=timezone.get_current_timezone())
     return render(request, "leads/my_leads.html", context, status=200 if search.is_valid() else 400)
 
 
@@ -65,7 +67,10 @@ def handoffs(request: HttpRequest) -> HttpResponse:
         rows, has_clock = visible.select_related("lead", "owner"), "commitment" in chosen.given
         if not has_clock:
             rows = rows.prefetch_related(Prefetch("clocks", Clock.objects.deciding(), to_attr="deciding"))
-        table = tables.HandoffTable(rows, has_clock=has_clock)
+        may_assign = handovers.managed_teams(request.user).exists()
+        table = tables.HandoffTable(rows, has_clock=has_clock, can_choose=may_assign)
+        if may_assign:
+            context["reassign"] = forms.ReassignForm(user=request.user, now=timezone.now())
     # Not by the request's configuration, which would let the address choose how many rows are rendered.
     RequestConfig(request, paginate=False).configure(table)
     table.paginate(per_page=TABLE_PAGE)
@@ -99,7 +104,8 @@ def _page(request: HttpRequest, pk: int, *, refused: forms.FactForm | None = Non
     """The page of a handoff, with a form as it was refused, if one was."""
     found, user = _find(request, pk), request.user
     shown = dossier.of(found, user, now=timezone.now(), zone=timezone.get_current_timezone())
-    offered = forms.offered(found, user, is_held=shown.held is not None, is_asked=shown.asked is not None)
+    stands = {"is_held": shown.held is not None, "is_asked": shown.asked is not None}
+    offered = forms.offered(found, user, is_missed=shown.is_unanswered, **stands)
     may_work = forms.may_work(user, found)
     for event in chain.from_iterable(shown.events):
         if may_work and event.kind in VOIDS and not event.is_voided and forms.may_void(user, event.fact):
@@ -169,6 +175,8 @@ def _told(found: Handoff, before: dict[int, int]) -> str:
 def no_answer(request: HttpRequest, pk: int) -> HttpResponse:
     """One click: an outbound call now that nobody answered. Back to where the click was."""
     found = _find(request, pk)
+    if not forms.may_work(request.user, found):
+        raise PermissionDenied
     before = _states(found)
     try:
         tracking.log_attempts([tracking.NewAttempt(lead=found.lead)], by=request.user, now=timezone.now())
@@ -176,10 +184,15 @@ def no_answer(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, str(refusal))
     else:
         messages.success(request, f"{found}: a call without an answer is logged. {_told(found, before)}".strip())
+    return _back(request, found)
+
+
+def _back(request: HttpRequest, otherwise: Handoff | str) -> HttpResponse:
+    """To where the click was, if that is a page of ours."""
     back = request.POST.get("next", "")
     if url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
         return redirect(back)
-    return redirect(found)
+    return redirect(otherwise)
 
 
 @require_POST
@@ -235,6 +248,8 @@ def hold(request: HttpRequest, pk: int) -> HttpResponse:
 def release(request: HttpRequest, pk: int) -> HttpResponse:
     """Let the time of a handoff run on."""
     found = _find(request, pk)
+    if not forms.may_work(request.user, found):
+        raise PermissionDenied
     if tracking.release([found], by=request.user, now=timezone.now()):
         messages.success(request, "Released: its clocks run again.")
     else:
@@ -305,6 +320,16 @@ def _void(
     return redirect(found)
 
 
+@require_POST
+def answer_miss(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say in one line why something was missed, and what is done about it."""
+
+    def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
+        return answers.answer(found, by=request.user, now=now, **given)
+
+    return _submit(request, pk, forms.AnswerMissForm, verb, "Answered.", allowed=answers.may_answer)
+
+
 # --- What others do ------------------------------------------------------------------------------------------------
 
 
@@ -324,6 +349,22 @@ def assign(request: HttpRequest, pk: int) -> HttpResponse:
     """Give the handoff to another rep of the team."""
 
     def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
+        if given["owner"] is None:
+            return routing.reassign([found], why=given["why"], by=request.user, now=now)
         return routing.assign([(found, given["owner"])], why=given["why"], by=request.user, now=now)
 
     return _submit(request, pk, forms.AssignForm, verb, "Assigned.", allowed=forms.may_assign)
+
+
+@require_POST
+@work_handoff
+def take(request: HttpRequest, pk: int) -> HttpResponse:
+    """A rep takes what waits in the queue of the own team. Back to where the click was."""
+    found = _find(request, pk)
+    try:
+        routing.take(found, by=request.user, now=timezone.now())
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"{found} is yours now.")
+    return _back(request, found if Handoff.objects.visible_to(request.user).filter(pk=pk).exists() else "my_leads")

@@ -23,11 +23,13 @@ from django.db.models import (
 from agreements.catalogue import CATALOGUE
 from leads import clocks, timeline
 from leads.models import Attempt, Clock, Handoff, Hold
-from slaportal.models import Party, User
+from slaportal import roles
+from slaportal.models import Party, Team, User
 from slaportal.templatetags.display import NBSP, duration
 
 SOON = timedelta(hours=1)
 WEEK = 7
+QUEUE_SHOWN = 10
 SALES_KINDS = [kind.code for kind in CATALOGUE.values() if kind.party == Party.SALES and kind.has_limit]
 
 # The parts of the list, in order.
@@ -70,6 +72,20 @@ class Row:
     held: Hold | None
 
 
+@dataclass(frozen=True)
+class Queue:
+    """What waits for a team: how many, and the first of them."""
+
+    team: Team
+    count: int
+    rows: list[Row]
+
+    @property
+    def more(self) -> int:
+        """How many are not shown."""
+        return self.count - len(self.rows)
+
+
 def owed_clocks() -> QuerySet[Clock]:
     """Clocks of sales with a time limit that nothing has stopped; those of former owners are not owed any more."""
     mine = Q(subject=0) | Q(charged_to__owner=F("handoff__owner"))
@@ -87,6 +103,20 @@ def worklist(user: User, *, now: datetime) -> QuerySet[Handoff]:
 
     Of overdue ones the latest miss comes first, because old ones are the least likely to be saved.
     """
+    return _in_order(Handoff.objects.open().filter(owner=user), now)
+
+
+def queue(user: User, *, now: datetime, zone: ZoneInfo) -> Queue | None:
+    """What waits in the queue of the person's team, the first of it in the order of `worklist`; None where nothing."""
+    waiting = Handoff.objects.waiting().filter(team=user.team_id)
+    count = waiting.count() if user.team_id and user.has_role(roles.REP) else 0
+    if not count:
+        return None
+    shown = list(with_facts(_in_order(waiting, now))[:QUEUE_SHOWN])
+    return Queue(user.team, count, rows(shown, now=now, zone=zone))
+
+
+def _in_order(handoffs: QuerySet[Handoff], now: datetime) -> QuerySet[Handoff]:
     clocks_of = owed_clocks().filter(handoff=OuterRef("pk"))
     first_open = clocks_of.filter(state=Clock.State.OPEN, due_at__gte=now)
     late = clocks_of.filter(Q(state=Clock.State.MISSED) | Q(due_at__lt=now))
@@ -100,9 +130,7 @@ def worklist(user: User, *, now: datetime) -> QuerySet[Handoff]:
         output_field=IntegerField(),
     )
     return (
-        Handoff.objects.open()
-        .filter(owner=user)
-        .annotate(
+        handoffs.annotate(
             next_due=Subquery(first_open.values("due_at")[:1]),
             late_due=Subquery(late.values("due_at")[:1]),
         )

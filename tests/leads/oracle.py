@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from math import floor
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -45,6 +46,13 @@ class Fact:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Assignment(Fact):
+    """Given to somebody, or to a team's queue, where nobody owns it."""
+
+    owned: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Attempt(Fact):
     outbound: bool = True
     touch: bool = False
@@ -73,7 +81,10 @@ class Dispute(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """One handoff with everything that happened to it. `out_of_scope` names commitments by their index."""
+    """One handoff with everything that happened to it. `out_of_scope` names commitments by their index.
+
+    `looked_at` names the steps that came due already: commitment, subject and place in the ladder.
+    """
 
     id: int
     qualified_at: datetime
@@ -82,12 +93,14 @@ class History:
     complete: bool = True
     out_of_scope: frozenset[int] = frozenset()
     month_rank: int = 1
-    assignments: Sequence[Fact] = ()
+    known_at: datetime | None = None
+    assignments: Sequence[Assignment] = ()
     attempts: Sequence[Attempt] = ()
     dispositions: Sequence[Disposition] = ()
     outcomes: Sequence[Fact] = ()
     holds: Sequence[Hold] = ()
     disputes: Sequence[Dispute] = ()
+    looked_at: frozenset[tuple[int, int, int]] = frozenset()
 
 
 class Clock(NamedTuple):
@@ -105,6 +118,8 @@ class Clock(NamedTuple):
     elapsed: timedelta | None
     charged_to: int
     decides: bool
+    step_at: datetime | None = None
+    step: int | None = None
 
 
 # Open time -----------------------------------------------------------------------------------------------------------
@@ -228,6 +243,7 @@ class Reading:
     def __init__(self, terms: Terms, hours: Mapping[str | None, Hours], history: History, now: datetime) -> None:
         self.terms, self.hours, self.history, self.now = terms, hours, history, now
         self.assignments = self.known(history.assignments)
+        self.owned = [fact for fact in self.assignments if fact.owned]
         self.attempts = [fact for fact in self.known(history.attempts) if self.timely(fact)]
         self.dispositions = self.known(history.dispositions)
         self.disputes = self.known(history.disputes)
@@ -276,7 +292,7 @@ class Reading:
         return moment if moment <= self.now else None
 
     def owner(self, moment: datetime) -> int:
-        """N4: the assignment in effect at a moment."""
+        """N4: the assignment in effect at a moment, be it to a queue."""
         owners = [fact.id for fact in self.assignments if fact.at <= moment]
         return owners[-1] if owners else 0
 
@@ -286,7 +302,10 @@ class Reading:
         if excluded:
             charged_to = self.owner(self.history.qualified_at)
             found = [
-                clock._replace(state="excluded", rule=excluded, look=None, charged_to=charged_to) for clock in found
+                clock._replace(
+                    state="excluded", rule=excluded, look=None, charged_to=charged_to, step_at=None, step=None
+                )
+                for clock in found
             ]
         worst = min(
             range(len(found)),
@@ -320,8 +339,8 @@ class Reading:
         if promise.start == "qualified":
             return [self.run(promise, self.history.qualified_at)]
         if promise.start == "routed":
-            if self.assignments:
-                return [self.run(promise, self.assignments[0].at)]
+            if self.owned:
+                return [self.run(promise, self.owned[0].at)]
             return [self.not_begun(promise, "never_assigned")]
         assert promise.start == "accepted"
         if self.accepted_at:
@@ -329,14 +348,15 @@ class Reading:
         return [self.not_begun(promise, "never_accepted")]
 
     def one_for_each_owner(self, promise: Promise) -> list[Clock]:
-        """C6: afresh for each new owner."""
-        if not self.assignments:
-            return [self.not_begun(promise, "never_assigned")]
-        successors = [*self.assignments[1:], None]
-        return [
-            self.run(promise, own.at, subject=own.id, until=successor and successor.at)._replace(charged_to=own.id)
-            for own, successor in zip(self.assignments, successors, strict=True)
-        ]
+        """C6: afresh for each new owner; nobody has begun what waits in a queue."""
+        found = []
+        for own, successor in zip(self.assignments, [*self.assignments[1:], None], strict=False):
+            if own.owned:
+                until = successor.at if successor else None
+                found.append(self.run(promise, own.at, subject=own.id, until=until)._replace(charged_to=own.id))
+        if not self.assignments or not self.assignments[-1].owned:
+            found.append(self.not_begun(promise, "never_assigned"))
+        return found
 
     def not_begun(self, promise: Promise, rule: str) -> Clock:
         clock = self.blank(promise)
@@ -366,7 +386,8 @@ class Reading:
         until: datetime | None = None,
         stop: datetime | None = None,
     ) -> Clock:
-        """One clock from its start to its verdict (C1 to C8); `until` is when the next owner took over."""
+        """One clock from its start to its verdict (C1 to C8), and its ladder; `until` is when the next owner took over,
+        or a queue."""
         is_dispute = promise.kind.code == "dispute_answer"
         if not is_dispute:
             stop = self.stop(promise, start)
@@ -395,21 +416,51 @@ class Reading:
                 return clock._replace(state="excluded", rule=rule, charged_to=self.owner(moment))
         if stop is not None and not watch.used_up(stop):
             return clock._replace(state="met", rule="within_limit", charged_to=self.owner(stop))
+        over = min((moment for moment in [stop, *(moment for moment, _ in endings)] if moment), default=None)
         if stop is not None:
-            return clock._replace(state="missed", rule="past_limit", charged_to=self.owner(clock.due))
-        if watch.used_up(self.now):
-            return clock._replace(state="missed", rule="limit_used_up", charged_to=self.owner(clock.due))
-        clock = clock._replace(state="open", charged_to=self.owner(self.now))
-        if self.on_hold:
-            return clock._replace(rule="on_hold")
-        return clock._replace(rule="running", look=watch.look())
+            clock = clock._replace(state="missed", rule="past_limit", charged_to=self.owner(clock.due))
+        elif watch.used_up(self.now):
+            clock = clock._replace(state="missed", rule="limit_used_up", charged_to=self.owner(clock.due))
+        elif self.on_hold:
+            clock = clock._replace(state="open", rule="on_hold", charged_to=self.owner(self.now))
+        else:
+            clock = clock._replace(state="open", rule="running", look=watch.look(), charged_to=self.owner(self.now))
+        return self.climb(promise, clock, over)
+
+    def climb(self, promise: Promise, clock: Clock, over: datetime | None) -> Clock:
+        """L1 to L4: with the step of its ladder that comes next. `over` is when it stopped or was taken away."""
+        limit = timedelta(seconds=promise.limit_seconds)
+        coming = []
+        for place, rung in enumerate(promise.steps):
+            if rung.share is not None:
+                allowance = timedelta(microseconds=floor(rung.share * promise.limit_seconds * 1_000_000))
+            else:
+                allowance = max(limit + timedelta(seconds=rung.offset_seconds), NONE)
+            watch = Stopwatch(self.hours[promise.calendar], clock.started, self.holds, allowance)
+            if (promise.index, clock.subject, place) in self.history.looked_at:
+                continue  # L2: each once
+            if self.on_hold and not watch.used_up(self.now):
+                continue  # nobody knows when the hold will end
+            moment = watch.look()
+            if self.history.known_at is not None and moment < self.history.known_at:
+                continue  # L4
+            if over is not None:
+                # L3: a breach is told, also when it is over; nothing else happens any more.
+                is_breach = clock.state == "missed" and allowance >= limit and moment < over
+                if not (is_breach and rung.action.value.startswith("tell ")):
+                    continue
+            coming.append((moment, place))
+        if not coming:
+            return clock
+        moment, place = min(coming)
+        return clock._replace(step_at=moment, step=place)
 
     def stop(self, promise: Promise, start: datetime) -> datetime | None:
         """The first moment at or after the start that stops the clock (C3 and the catalogue)."""
         outbound = [fact.at for fact in self.attempts if fact.outbound and fact.at >= start]
         match promise.kind.code:
             case "routing":
-                moments = [fact.at for fact in self.assignments]
+                moments = [fact.at for fact in self.owned]
             case "acceptance":
                 moments = [fact.at for fact in self.dispositions if self.timely(fact)]
             case "first_response" | "contact_after_acceptance":
@@ -525,6 +576,7 @@ def facts_of(histories: Sequence[History]) -> Facts:
             history.complete,
             in_scope,
             history.month_rank,
+            _instant(history.known_at),
         )
     tables = {
         "assignments": arrays.ASSIGNMENT,
@@ -534,7 +586,14 @@ def facts_of(histories: Sequence[History]) -> Facts:
         "holds": arrays.HOLD,
         "disputes": arrays.DISPUTE,
     }
-    return Facts(handoffs, **{name: _table(histories, name, dtype) for name, dtype in tables.items()})
+    looked_at = [
+        (row, promise, subject, place)
+        for row, history in enumerate(histories)
+        for promise, subject, place in sorted(history.looked_at)
+    ]
+    escalations = np.array(looked_at, arrays.ESCALATION)
+    found = {name: _table(histories, name, dtype) for name, dtype in tables.items()}
+    return Facts(handoffs, **found, escalations=escalations)
 
 
 def _table(histories: Sequence[History], name: str, dtype: np.dtype) -> np.ndarray:
@@ -558,8 +617,8 @@ def _instant(moment: datetime | None) -> np.datetime64:
 
 def clocks_of(histories: Sequence[History], verdicts: np.ndarray) -> list[Clock]:
     """What `evaluate` said, in the oracle's words, in order of handoff, commitment and subject."""
-    instants = ("started_at", "due_at", "look_at", "stopped_at")
-    started, due, look, stopped = (
+    instants = ("started_at", "due_at", "look_at", "stopped_at", "next_step_at")
+    started, due, look, stopped, step_at = (
         [moment and moment.replace(tzinfo=UTC) for moment in verdicts[column].tolist()] for column in instants
     )
     found = zip(
@@ -575,6 +634,8 @@ def clocks_of(histories: Sequence[History], verdicts: np.ndarray) -> list[Clock]
         verdicts["elapsed"].tolist(),
         verdicts["charged_to"].tolist(),
         verdicts["decides"].tolist(),
+        step_at,
+        (None if step < 0 else step for step in verdicts["next_step"].tolist()),
         strict=True,
     )
     return sorted((Clock(*values) for values in found), key=lambda clock: clock[:3])

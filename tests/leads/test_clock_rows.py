@@ -38,9 +38,10 @@ def verdicts_of(count: int, *, promises: int = 2) -> np.ndarray:
     out["row"], out["promise"] = index // promises, index % promises
     out["state"], out["rule"], out["decides"] = index % 4, index % len(RULE_NAMES), index % 2 == 0
     out["started_at"] = LATER
-    for shift, name in enumerate(("due_at", "look_at", "stopped_at")):
+    for shift, name in enumerate(("due_at", "look_at", "stopped_at", "next_step_at")):
         out[name] = np.where((index + shift) % 3 == 0, np.datetime64("NaT"), LATER + index * shift)
     out["elapsed"] = np.where(index % 2, np.timedelta64("NaT"), index * 1_000_001)
+    out["next_step"] = index % 3 - 1
     return out
 
 
@@ -62,9 +63,11 @@ def test_every_column_is_stored_as_the_verdict_says(handoffs):
     clock = Clock.objects.get(handoff=handoffs[0], commitment__code="volume")
     assert (clock.state, clock.rule, clock.decides, clock.elapsed_seconds) == (0, RULE_NAMES[0], True, 0)
     assert (clock.due_at, clock.started_at) == (None, MONDAY + DAY + timedelta(microseconds=1))
+    assert (clock.next_step_at, clock.next_step) == (None, None)
     assert clock.charged_to.owner == handoffs[0].assignments.get().owner
     clock = Clock.objects.get(handoff=handoffs[1], commitment__code="volume")
     assert (clock.elapsed_seconds, clock.charged_to, clock.subject) == (2.000002, None, 0)
+    assert (clock.next_step_at, clock.next_step) == (MONDAY + DAY + timedelta(microseconds=7), 1)
 
 
 def test_what_is_the_same_is_not_written_again(handoffs):

@@ -1,179 +1,16 @@
-"""What `evaluate` says of small histories, told in local time of a week; the oracle must say the same of each."""
+"""What `evaluate` says of small histories: every kind, start and state, and the boundaries of the rules."""
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
 
-from agreements.business_time import BusinessTime
 from agreements.catalogue import CATALOGUE
-from agreements.terms import Promise, Terms
 from leads.clocks import evaluate
 from leads.rules import RULES
-from tests.leads.oracle import (
-    SALES_SPEED_AND_FOLLOW_THROUGH,
-    Attempt,
-    Clock,
-    Disposition,
-    Dispute,
-    Fact,
-    History,
-    Hold,
-    Hours,
-    clocks_of,
-    facts_of,
-    judge,
-)
-
-MONDAY = datetime(2025, 3, 3, tzinfo=ZoneInfo("Europe/Berlin"))
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-WEEK = dict.fromkeys(range(5), (("09:00", "17:00"),))
-EVERY_HOUR = dict.fromkeys(range(7), (("00:00", "24:00"),))
-SPAN = {"first": MONDAY.date() - timedelta(days=30), "last": MONDAY.date() + timedelta(days=90)}
-CALENDARS = {"office": BusinessTime("Europe/Berlin", WEEK), None: BusinessTime.always()}
-HOURS = {"office": Hours("Europe/Berlin", WEEK, {}, [], **SPAN), None: Hours("UTC", EVERY_HOUR, {}, [], **SPAN)}
-
-MOMENT = r"(?:\w{3}\d? )?\d\d:\d\d(?::[\d.]+)?"
-FACT = re.compile(rf"({MOMENT})(?: to ({MOMENT}))?(?: (?!written)(.+?))?(?: written ({MOMENT}))?")
-WORDS = {
-    "assigned": ("assignments", Fact, {}),
-    "called": ("attempts", Attempt, {}),
-    "spoke": ("attempts", Attempt, {"touch": True}),
-    "replied": ("attempts", Attempt, {"outbound": False, "touch": True}),
-    "mailed": ("attempts", Attempt, {"outbound": False}),
-    "accepted": ("dispositions", Disposition, {"verdict": "accepted"}),
-    "recycled": ("dispositions", Disposition, {"verdict": "recycled"}),
-    "rejected": ("dispositions", Disposition, {"verdict": "rejected"}),
-    "won": ("outcomes", Fact, {}),
-    "held": ("holds", Hold, {}),
-    "asked": ("disputes", Dispute, {}),
-}
-FLAGS = {
-    "returned": {"first": False},
-    "incomplete": {"complete": False},
-    "below_definition": {"below_definition": True},
-    "out_of_scope": {"out_of_scope": frozenset({0})},
-}
-ENDS = {Hold: "ended_at", Dispute: "answered_at"}
-DETAILS = {
-    None: {},
-    "upheld": {"upheld": True},
-    "duplicate": {"has_reason": True, "undelivered": True},
-    "wrong region": {"has_reason": True, "quality": True},
-    "bad fit": {"has_reason": True, "quality": True, "needs_contact": True},
-    "bad timing": {"has_reason": True, "needs_contact": True},
-    "silent": {"has_reason": True, "needs_contact": True, "needs_attempts": 3},
-}
-
-
-def at(text: str) -> datetime:
-    """“Tue 10:00” of the week of 3 March 2025, in Berlin; “Tue2 10:00” is a week later, and “10:00” on Monday."""
-    day, time = text.split() if " " in text else ("Mon", text)
-    hour, minute, second = (*time.split(":"), "0")[:3]
-    days = DAYS.index(day[:3]) + 7 * (int(day[3:] or 1) - 1)
-    wall = MONDAY + timedelta(days=days, hours=int(hour), minutes=int(minute), seconds=float(second))
-    return wall.astimezone(UTC)
-
-
-def hours(text: str) -> timedelta:
-    """“1:30” is an hour and a half."""
-    hour, minute = text.split(":")
-    return timedelta(hours=int(hour), minutes=int(minute))
-
-
-def told(*, qualified: str = "10:00", **said) -> History:
-    """A handoff with facts such as `called="11:00, 12:00 written Tue 09:00"`, `rejected="12:00 bad fit"`.
-
-    The facts of a table count from 1 in the order told. Called is tried in vain, replied is that they came to us,
-    mailed is by a machine; held and asked may say until when. The words of `FLAGS` are said by `True`.
-    """
-    tables: dict[str, list[Fact]] = {table: [] for table, _, _ in WORDS.values()}
-    for word in [word for word in said if word in WORDS]:
-        table, make, flags = WORDS[word]
-        for text in said.pop(word).split(", "):
-            begin, end, detail, written = FACT.fullmatch(text).groups()
-            entered_at = at(written) if written else None
-            ends = {ENDS[make]: at(end)} if end else {}
-            number = len(tables[table]) + 1
-            details = {**flags, **ends, **DETAILS[detail]}
-            tables[table].append(make(id=number, at=at(begin), entered_at=entered_at, **details))
-    for word in [word for word in said if word in FLAGS]:
-        said.pop(word)
-        said |= FLAGS[word]
-    return History(**{"id": 1, "qualified_at": at(qualified), **tables, **said})
-
-
-def promised(kind: str, start=None, *, limit: str = "4:00", calendar="office", attempts=None) -> Promise:
-    """A commitment of four business hours, or two attempts in them, unless said otherwise."""
-    definition = CATALOGUE[kind]
-    return Promise(
-        index=0,
-        code=kind,
-        title=kind,
-        kind=definition,
-        calendar=calendar,
-        scope=(),
-        start=start or definition.fixed_start or (definition.starts or (None,))[0],
-        limit=limit,
-        limit_seconds=int(hours(limit).total_seconds()) if definition.has_limit else None,
-        attempts=attempts or (2 if definition.needs_attempts else None),
-        target=None,
-        monthly_targets={},
-        baseline=None,
-        consequence="",
-    )
-
-
-def agreed(*promises: Promise, monthly_cap: int | None = None) -> Terms:
-    """Terms with these promises and two business days of grace."""
-    return Terms(
-        agreement="DACH inbound",
-        marketing_team="Marketing",
-        sales_team="Sales",
-        time_zone="Europe/Berlin",
-        version=1,
-        effective_from=None,
-        ends_on=None,
-        scope=(),
-        score_threshold=None,
-        criteria=(),
-        required_fields=(),
-        calendar="office",
-        calendars={},
-        promises=promises,
-        review_cadence="monthly",
-        entry_grace_seconds=16 * 3600,
-        sealing_grace_seconds=0,
-        dispute_seconds=0,
-        monthly_cap=monthly_cap,
-        minimum_group=1,
-    )
-
-
-def clocks(kind: str, start=None, *, now: str = "Fri2 12:00", monthly_cap=None, **said) -> list[Clock]:
-    """The clocks of one history under one commitment, as both `evaluate` and the oracle see them."""
-    promise = promised(
-        kind, start, **{word: said.pop(word) for word in {"limit", "calendar", "attempts"} & said.keys()}
-    )
-    terms, history = agreed(promise, monthly_cap=monthly_cap), told(**said)
-    found = clocks_of([history], evaluate(terms, CALENDARS, facts_of([history]), at(now)))
-    assert found == sorted(judge(terms, HOURS, history, at(now)))
-    return found
-
-
-def clock(kind, start=None, **said) -> Clock:
-    """The clock that decides."""
-    (deciding,) = [clock for clock in clocks(kind, start, **said) if clock.decides]
-    return deciding
-
-
-def verdict(kind, start=None, **said) -> str:
-    """State and rule of the clock that decides."""
-    deciding = clock(kind, start, **said)
-    return f"{deciding.state}: {deciding.rule}"
-
+from tests.leads.oracle import SALES_SPEED_AND_FOLLOW_THROUGH, facts_of
+from tests.leads.stories import CALENDARS, agreed, at, clock, clocks, hours, promised, told, verdict
 
 # One history for each kind, start and state:
 # start, verdict, started, due, stopped, elapsed, facts. Now is Friday of the second week if not said.
@@ -524,6 +361,67 @@ def test_the_old_owners_clock_keeps_its_verdict_only_if_it_had_one(called, assig
 @pytest.mark.parametrize("start", ["qualified", "routed"])
 def test_other_clocks_run_on_when_the_owner_changes(start):
     assert verdict("first_response", start, assigned="10:00, 12:00", called="13:00") == "met: within_limit"
+
+
+# C6: queues -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_queue_ends_the_owners_clock_like_a_new_owner_and_what_waits_there_has_one_that_has_not_started():
+    waiting, old = clocks("first_response", "assigned", assigned="10:00, 12:00 to the queue", now="13:00")
+    assert (old.subject, old.rule, old.charged_to, old.decides) == (1, "reassigned", 1, False)
+    assert (waiting.subject, waiting.rule, waiting.started, waiting.charged_to, waiting.decides) == (
+        *(0, "not_started", None),
+        *(2, True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("assigned", "called", "rule"),
+    [
+        ("10:00, 12:00 to the queue", "11:00", "within_limit"),
+        ("10:00, 12:00 to the queue", "12:00", "reassigned"),  # at that very moment nobody owns it
+        ("10:00, 14:00 to the queue", "16:00", "reassigned"),
+        ("10:00, 14:00:00.000001 to the queue", "16:00", "limit_used_up"),
+    ],
+)
+def test_an_owner_who_gave_it_back_keeps_a_verdict_only_if_there_was_one(assigned, called, rule):
+    assert clocks("first_response", "assigned", assigned=assigned, called=called)[1].rule == rule
+
+
+def test_who_takes_it_out_of_the_queue_gets_a_fresh_clock_and_nothing_waits_any_more():
+    found = clocks("first_response", "assigned", assigned="10:00, 12:00 to the queue, 13:00", called="14:00")
+    assert [(clock.subject, clock.rule) for clock in found] == [(1, "reassigned"), (3, "within_limit")]
+    assert found[1].elapsed == hours("1:00")
+
+
+@pytest.mark.parametrize(
+    ("assigned", "says"),
+    [
+        ("10:00 to the queue", "open: not_started"),
+        ("10:00 to the queue, 11:00 to the queue", "open: not_started"),
+        ("10:00 to the queue, 11:00", "open: running"),
+        ("11:00, 11:30 to the queue", "open: not_started"),
+    ],
+)
+def test_from_the_beginning_or_again_what_waits_has_not_started(assigned, says):
+    assert verdict("first_response", "assigned", assigned=assigned, now="12:00") == says
+
+
+def test_what_ends_while_it_waits_in_a_queue_has_never_begun():
+    ended = clock("first_response", "assigned", assigned="10:00 to the queue", rejected="12:00 bad fit")
+    assert (ended.rule, ended.charged_to) == ("never_assigned", 1)
+
+
+def test_routing_runs_until_somebody_owns_it_and_is_stopped_by_the_first_owner_only():
+    assert verdict("routing", assigned="10:00 to the queue", now="12:00") == "open: running"
+    assert verdict("routing", assigned="10:00 to the queue") == "missed: limit_used_up"
+    assert clock("routing", assigned="10:00 to the queue, 11:00, 12:00 to the queue, 13:00").stopped == at("11:00")
+    assert clock("first_response", "routed", assigned="10:00 to the queue, 11:00").started == at("11:00")
+
+
+def test_a_clock_that_misses_while_it_waits_in_a_queue_is_nobodys():
+    assert clock("first_response", assigned="10:00, 12:00 to the queue, 15:00", now="16:00").charged_to == 2
+    assert clock("first_response", assigned="10:00, 15:00 to the queue", now="16:00").charged_to == 1
 
 
 # C7 and C8: ends ------------------------------------------------------------------------------------------------------

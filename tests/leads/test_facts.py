@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agreements import terms
-from agreements.models import local_midnight
-from leads import facts, history, tracking
-from leads.models import Dispute, Handoff, Lead, ReasonCode
-from tests.conftest import MONDAY, receive
+from agreements.models import Step, local_midnight
+from leads import facts, history, timekeeping, tracking
+from leads.models import Assignment, Dispute, Escalation, Handoff, Lead, ReasonCode
+from tests.conftest import MONDAY, agree, receive
 
 HOUR, DAY, MICROSECOND = timedelta(hours=1), timedelta(days=1), timedelta(microseconds=1)
 ROW = np.dtype([("id", "i8"), ("number", "i8"), ("at", "M8[us]"), ("flag", "?")])
@@ -161,6 +161,48 @@ def test_a_returned_lead_is_not_the_first(version, ron):
     tracking.dispose([tracking.Decision(first, "recycled")], by=ron, now=MONDAY)
     (second,) = receive(received_at=MONDAY + HOUR, now=MONDAY + HOUR)
     assert load(first, second).handoffs["first"].tolist() == [True, False]
+
+
+@pytest.mark.django_db
+def test_what_waits_in_a_queue_is_an_assignment_that_nobody_owns(version, ron, sales):
+    (handoff,) = receive()
+    for owner, at in ((None, MONDAY + HOUR), (ron, MONDAY + 2 * HOUR)):
+        Assignment.objects.create(handoff=handoff, owner=owner, team=sales, at=at, why="told")
+    found = load(handoff).assignments
+    assert found["owned"].tolist() == [True, False, True]
+    assert found["owner"].tolist() == [ron.pk, 0, ron.pk]
+    assert found["team"].tolist() == [sales.pk] * 3
+
+
+@pytest.mark.django_db
+def test_a_handoff_says_since_when_the_portal_knows_of_it(version, ron):
+    handoffs = receive("A", "B", now=MONDAY + DAY)
+    Handoff.objects.filter(pk=handoffs[1].pk).update(known_at=None)
+    np.testing.assert_array_equal(load(*handoffs).handoffs["known_at"], [utc(MONDAY + DAY), history.NAT])
+
+
+@pytest.mark.django_db
+def test_steps_that_were_looked_at_name_their_promise_and_their_place_in_its_ladder(draft, rita, max_, sofia, ron):
+    """Places go by position, whatever the ids."""
+    response, volume = draft.commitments.get(kind="first_response"), draft.commitments.get(kind="volume")
+    late = Step.objects.create(commitment=response, share=100, action="tell manager", position=2)
+    early = Step.objects.create(commitment=response, share=50, action="tell owner", position=1)
+    Step.objects.create(commitment=volume, share=60, action="tell manager")
+    version = agree(draft, by=rita, marketing=max_, sales=sofia, now=MONDAY - DAY)
+    first, second, third = receive("A", "B", "C")
+    for handoff, step, subject, state in ((second, late, 0, "fired"), (first, early, 7, "skipped")):
+        Escalation.objects.create(
+            handoff=handoff, step=step, subject=subject, state=state, due_at=MONDAY, at=MONDAY, what="told Ron"
+        )  # fmt: skip
+    agreed = terms.of(version)
+    steps = timekeeping.steps_of(version, agreed)
+    index = agreed.promise(response.code).index
+    found = facts.load([second.pk, third.pk, first.pk], agreed, version.agreement_id, steps).escalations
+    assert sorted(found.tolist()) == [(0, index, 7, 0), (1, index, 0, 1)]
+    assert len(facts.load([third.pk], agreed, version.agreement_id, steps).escalations) == 0
+    assert [agreed.promises[promise].steps[place].action for promise, place in (steps[early.pk], steps[late.pk])] == [
+        *("tell owner", "tell manager")
+    ]
 
 
 # --- Local months (N7) ---------------------------------------------------------------------------------------------

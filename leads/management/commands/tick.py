@@ -1,15 +1,15 @@
 """`manage.py tick`: what the beat task does each minute, without Celery."""
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.utils import timezone
+from slaportal.timing import database_now
 
-from leads import timekeeping
+from leads import ticking
 from slaportal.management.moments import moment
 from slaportal.models import Heartbeat
 
 
 class Command(BaseCommand):
-    help = "Mark every promise that was missed by now; safe to run at any time and twice."
+    help = "Give out what waits, mark what was missed, do the steps that are due; safe to run at any time and twice."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -19,8 +19,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: object, now: str | None = None, **options: object) -> None:
-        count = timekeeping.tick(now=moment(now))
+        count = ticking.tick(now=moment(now) if now else database_now())
         if now is None:
-            Heartbeat.beat("tick", now=timezone.now())
+            Heartbeat.beat("tick", now=database_now())
         if options["verbosity"]:
-            self.stdout.write(f"{count} handoff{'s' * (count != 1)} evaluated.")
+            self.stdout.write(f"{count} handoff{'s' * (count != 1)} given out, marked or escalated.")

@@ -1,0 +1,112 @@
+"""The ladder of a clock as its page shows it: what was done, what is still to come and when, and what no longer comes.
+
+Nothing is decided here: what came due is a row, what comes next stands on the clock, the rest follows from its state.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from agreements.models import Step
+from agreements.terms import Promise, Rung
+from leads import clocks
+from leads.explanations import Run
+from leads.models import Clock, Escalation, Handoff
+from leads.rules import RULES
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """One step: when in the clock it comes, what it does or did, how it stands, and the moment that goes with it."""
+
+    when: str
+    what: str
+    word: str
+    tone: str = ""
+    at: datetime | None = None
+    why: str = ""
+
+
+def lines(
+    clock: Clock, promise: Promise, handoff: Handoff, run: Run | None, done: Mapping[tuple[int, int], Escalation]
+) -> list[StepLine]:
+    """Every step of a clock's ladder in order. `done` are the handoff's escalations by place and subject."""
+    return [_line(rung, clock, promise, handoff, run, done.get((rung.index, clock.subject))) for rung in promise.ladder]
+
+
+def by_place(escalations: Iterable[Escalation], places: Mapping[int, tuple[int, int]]) -> dict[int, dict]:
+    """A handoff's escalations by promise, then by place and subject; `places` as `steps_of` gives."""
+    found: dict[int, dict[tuple[int, int], Escalation]] = {}
+    for row in escalations:
+        promise, place = places[row.step_id]
+        found.setdefault(promise, {})[place, row.subject] = row
+    return found
+
+
+def when(step: Step | Rung) -> str:
+    """“at 80 % of the limit”, “30 min before the limit”, “at the limit”."""
+    if isinstance(step, Rung):
+        share, minutes = step.share and int(step.share * 100), (step.offset_seconds or 0) // 60
+    else:
+        share, minutes = step.share, step.offset or 0
+    if share is not None and share != 100:
+        return f"at {share} % of the limit"
+    if not minutes:
+        return "at the limit"
+    return f"{abs(minutes)} min {'before' if minutes < 0 else 'after'} the limit"
+
+
+def _line(
+    rung: Rung, clock: Clock, promise: Promise, handoff: Handoff, run: Run | None, row: Escalation | None
+) -> StepLine:
+    place, does = when(rung), rung.action.label
+    if row is not None:
+        if row.state == Escalation.State.SKIPPED:
+            return StepLine(place, does, "skipped", "", row.at, row.what)
+        is_withdrawn = clock.state == clocks.MET and rung.position(promise.limit_seconds) >= promise.limit_seconds
+        why = "withdrawn by a late fact" if is_withdrawn else "late: nothing was running when it was due" * row.is_late
+        return StepLine(place, row.what, "fired", "" if is_withdrawn else "warn", row.at, why)
+    if clock.next_step == rung.index and clock.next_step_at is not None:
+        return StepLine(place, does, "next", "wait", clock.next_step_at)
+    if clock.started_at is None or run is None:
+        return StepLine(place, does, "planned", "wait", None, "once the clock starts")
+    moment = moment_of(run, int(rung.position(promise.limit_seconds) * 1_000_000))
+    if handoff.known_at and moment and moment < handoff.known_at:
+        return StepLine(place, does, "cancelled", "", None, "it came due before the portal knew of this handoff")
+    is_held = clock.stopped_at is None and any(end == run.now for _, end in run.holds)
+    if clock.next_step is None and (clock.state in (clocks.MET, clocks.EXCLUDED) or not is_held):
+        return StepLine(place, does, "cancelled", "", None, _over(clock))
+    return StepLine(place, does, "planned", "wait", moment, "" if moment else "once it is released")
+
+
+def _over(clock: Clock) -> str:
+    """Why no more steps come."""
+    if clock.state == clocks.MET:
+        return "the promise was kept before"
+    if clock.state == clocks.EXCLUDED:
+        return RULES[clock.rule][0].rstrip(".").lower()
+    return "it was done, late" if clock.stopped_at else "nobody can keep it any more" if clock.subject else "it is over"
+
+
+def moment_of(run: Run, position: int) -> datetime | None:
+    """When more than `position` µs of a clock's time are used up (rule L1); None while an open hold keeps it away."""
+    calendar = run.calendar
+
+    def place(moment: datetime) -> int:
+        return int(calendar.position_many(_instant(moment))[0])
+
+    end = place(run.started_at) + position
+    for begin, until in run.holds:
+        lower = max(place(begin), place(run.started_at))
+        if lower <= end:
+            if until == run.now:
+                return None
+            end += max(place(until), lower) - lower
+    found = calendar.leaving_many(np.array([end]))[0]
+    return None if np.isnat(found) else found.astype("M8[us]").astype(datetime).replace(tzinfo=UTC)
+
+
+def _instant(moment: datetime) -> Sequence:
+    return np.array([moment.astimezone(UTC).replace(tzinfo=None)], "M8[us]")
