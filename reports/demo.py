@@ -12,13 +12,14 @@ from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import Min
 
 from agreements.calendars import BusinessCalendar
 from agreements.models import Agreement
-from leads import intake, routing, timekeeping, tracking
-from leads.models import Dispute, Handoff, Lead, ReasonCode
+from leads import escalations, intake, routing, timekeeping, tracking
+from leads.models import Clock, Dispute, Handoff, Lead, ReasonCode
 from leads.periods import MONTH, Period
-from reports import demo_cast, scorecards
+from reports import demo_cast, pace, scorecards
 from reports.demo_cast import Cast
 from reports.demo_leads import MONTHS, SECOND_VERSION
 from reports.demo_plot import Arrival, Fact, Plot
@@ -33,6 +34,9 @@ MQLS = 50
 EVENING = time(20, tzinfo=ZONE)
 # What is entered together in the evening; everything else is told at its own moment.
 AT_NIGHT = ("attempt", "decision", "outcome")
+# So long the portal has been live; what was before is history.
+LIVE = timedelta(days=4)
+PIECE, SWEPT_AFTER = timedelta(minutes=30), timedelta(seconds=30)
 
 
 def is_empty_portal() -> bool:
@@ -80,12 +84,28 @@ def tell(
     reps = [rep.email for rep in cast.reps]
     plot = Plot(months=months, zone=ZONE, office=office, reps=reps, now=now, seed=seed, scale=scale)
     telling = Telling(cast, plot)
+    went_live = False
     for evening in evenings(_evenings(plot.arrivals[0].written, now)):
-        telling.until(evening)
+        if evening > now - LIVE:
+            went_live = went_live or _go_live(now=telling.told)
+            telling.live_until(evening)
+            pace.watch(now=evening)
+        else:
+            telling.until(evening)
     timekeeping.evaluate_all(now=now, everything=False)
-    outbox.cancel(Notice.objects.all(), now=now)  # what was told long ago is not mailed today
+    # What was told in the last days waits in the portal; nothing of the story is mailed.
+    outbox.cancel(Notice.objects.exclude(channel=Notice.Channel.PORTAL), now=now)
     cards = [[scorecards.store(agreement, month, now=now) for month in months] for agreement in (inbound, referrals)]
     return cards[0]
+
+
+def _go_live(*, now: datetime) -> bool:
+    """Make what was told so far history that escalates nothing (rule L4), as if it had been imported at `now`."""
+    Handoff.objects.update(known_at=now)
+    Notice.objects.all().delete()
+    waiting = Clock.objects.filter(next_step_at__isnull=False).values_list("handoff_id", flat=True)
+    timekeeping.evaluate_handoffs(waiting, now=now)
+    return True
 
 
 def _evenings(first: datetime, now: datetime) -> list[datetime]:
@@ -108,6 +128,7 @@ class Telling:
         self.night = [fact for fact in plot.facts if fact.what in AT_NIGHT]
         self.people = {user.pk: user for user in (*cast.reps, *cast.leaders, cast.manager, cast.revops)}
         self.reasons = {reason.code: reason for reason in ReasonCode.objects.all()}
+        self.told = plot.arrivals[0].written
         self.handoffs: dict[str, Handoff] = {}
         self.disputes: dict[str, Dispute] = {}
 
@@ -123,6 +144,15 @@ class Telling:
                 if isinstance(row, Fact):
                     self._single(row)
         self._evening(now)
+        self.told = now
+
+    def live_until(self, now: datetime) -> None:
+        """Tell the same in small pieces, with the steps of ladders that come due between them."""
+        while self.told < now:
+            self.until(min(self.told + PIECE, now))
+            while due := Clock.objects.with_due_step(self.told).aggregate(first=Min("next_step_at"))["first"]:
+                if not escalations.sweep(now=min(due + SWEPT_AFTER, self.told)):
+                    break
 
     def _single(self, fact: Fact) -> None:
         handoff, values = self.handoffs[fact.lead], fact.values
@@ -182,7 +212,8 @@ class Telling:
         """Who owns the handoffs of these facts now."""
         ids = {self.handoffs[fact.lead].pk for fact in facts}
         rows = Handoff.objects.filter(pk__in=ids).values_list("pk", "owner")
-        return {pk: self.people[owner] for pk, owner in rows}
+        # What waits in a queue is worked by the manager until somebody takes it.
+        return {pk: self.people.get(owner, self.cast.manager) for pk, owner in rows}
 
 
 def _split(rows: list, now: datetime) -> tuple[list, list]:

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group
 from agreements import signoff, terms
 from agreements.business_time import BusinessTime
 from agreements.calendars import BusinessCalendar, SpecialDay
-from agreements.models import Agreement, Commitment, Criterion, Version
+from agreements.models import Agreement, Commitment, Criterion, Step, Version
 from slaportal import roles
 from slaportal.models import Party, Team, User
 
@@ -72,6 +72,17 @@ NEW_PROMISES = (
     {"code": "attempts", "kind": "attempts", "title": "Five attempts in seven days", "attempts": 5, "limit": 7,
      "unit": "days", "target": 90, "baseline": 75, "consequence": "The lead goes back to the queue of the team."},
 )  # fmt: skip
+# What happens by itself, by the code of the promise: share of the limit, or of the month, and what is done.
+LADDERS = {
+    "volume": ((60, "tell manager"), (100, "recovery plan")),
+    "acceptance-rate": ((100, "task"),),
+    "review": ((50, "tell owner"), (80, "tell manager"), (100, "tell manager")),
+    "contact": ((50, "tell owner"), (100, "tell manager"), (150, "reassign")),
+    "attempts": ((80, "tell owner"), (100, "tell manager"), (120, "return to queue")),
+    "answers": ((80, "tell manager"), (100, "task")),
+    "routing": ((100, "tell manager"),),
+    "response": ((50, "tell owner"), (100, "tell manager")),
+}
 FIRST_NOTE = "The first agreement in writing. Today nobody knows how many leads are lost between the two teams."
 SECOND_NOTE = (
     "After a quarter in which both sides missed: marketing adds complete records and answers to questions, sales adds "
@@ -215,9 +226,14 @@ def _define(version: Version, criteria: tuple[tuple[str, str, str], ...]) -> Non
 
 def _promise(version: Version, rows: tuple[dict, ...] | list[dict]) -> None:
     after = version.commitments.count()
-    Commitment.objects.bulk_create(
+    made = Commitment.objects.bulk_create(
         Commitment(version=version, calendar=version.calendar, position=after + index, **row)
         for index, row in enumerate(rows)
+    )
+    Step.objects.bulk_create(
+        Step(commitment=commitment, share=share, action=action, position=place)
+        for commitment in made
+        for place, (share, action) in enumerate(LADDERS.get(commitment.code, ()))
     )
 
 

@@ -79,6 +79,7 @@ def compute(
     ).order_by()
     totals, groups = _tally(clocks.deciding(), by)
     spread = _spread(clocks)
+    unanswered = dict(clocks.unanswered().values_list("commitment").annotate(Count("pk")))
     days = {version.pk: volume.days_in_force(period, agreement.zone, since, until) for version, since, until in spans}
     return {
         "agreement": agreement.name,
@@ -95,6 +96,7 @@ def compute(
             {
                 **_about(version, promise, pk),
                 "handoffs": begun.get(version.pk, 0),
+                "unanswered": unanswered.get(pk, 0),
                 **_figures(promise, totals[pk], volume.expected(promise, days[version.pk]), ended=now >= end),
                 **_speed(*spread.get(pk, ((), 0))),
                 "by": {name: _groups(groups[pk, name], promise, terms.of(version).minimum_group) for name in by},

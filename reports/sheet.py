@@ -5,6 +5,7 @@ Made from stored figures alone, so that the page and `manage.py scorecard` canno
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ from leads.models import Outcome
 from leads.rules import RULES
 from reports import trends
 from reports.outcomes import PLURALS
+from reports.pace_lines import PaceLine
 from slaportal.models import Party
 from slaportal.templatetags.display import percent
 
@@ -24,6 +26,7 @@ BLANK = {"source": "", "segment": "", "team": "none", "rep": "none"}
 # Dimensions in which a handoff has one value, whatever the commitment.
 COPIED = ("source", "segment")
 MISSES_NAMED = 2
+EMPTY: Mapping[int, PaceLine] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,11 @@ class Evidence:
         """The four states of a commitment's handoffs."""
         return [Number(name, counts[name], self.url(commitment=commitment, state=name, **chosen)) for name in STATES]
 
+    def unanswered(self, row: Mapping[str, Any]) -> Number:
+        """Misses of which nobody has said why; a card that was computed by an earlier release does not know."""
+        url = self.url(commitment=row["pk"], state="missed", answered="no")
+        return Number("not answered", row.get("unanswered", 0), url, "Nobody has said yet why it happened.")
+
     def exclusions(self, row: Mapping[str, Any]) -> list[Number]:
         """Excluded handoffs by the rule that excluded them."""
         return [
@@ -74,7 +82,9 @@ class Line:
     mention: str
     numbers: list[Number]
     exclusions: list[Number]
+    unanswered: Number
     trend: trends.Trend | None
+    pace: PaceLine | None = None
 
     @property
     def about(self) -> str:
@@ -196,8 +206,18 @@ class Sheet:
     several_versions: bool
 
 
-def build(agreement_id: int, data: Mapping[str, Any], *, by: str, earlier: Sequence[Mapping[str, Any] | None]) -> Sheet:
-    """The page of a scorecard. `earlier` are the figures of the periods before it, oldest first, None where unknown."""
+def build(
+    agreement_id: int,
+    data: Mapping[str, Any],
+    *,
+    by: str,
+    earlier: Sequence[Mapping[str, Any] | None],
+    paces: Mapping[int, PaceLine] = EMPTY,
+) -> Sheet:
+    """The page of a scorecard. `earlier` are the figures of the periods before it, oldest first, None where unknown.
+
+    `paces` say by commitment what happened by itself: not figures of the period, so they are not stored with them.
+    """
     evidence = Evidence(agreement_id, data["period"]["key"])
     several = len(data["versions"]) > 1
     lines = [
@@ -206,7 +226,9 @@ def build(agreement_id: int, data: Mapping[str, Any], *, by: str, earlier: Seque
             _mention(row, several),
             evidence.states(row, row["pk"]),
             evidence.exclusions(row),
+            evidence.unanswered(row),
             trends.draw(row["code"], [*earlier, data], target=row["target"], volume=row["expected"] is not None),
+            paces.get(row["pk"]),
         )
         for row in data["commitments"]
     ]

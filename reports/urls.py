@@ -9,4 +9,7 @@ urlpatterns = [
     path("scorecards/<int:pk>/", views.choose_period, name="choose_period"),
     path("scorecards/<int:pk>/<str:key>/", views.scorecard, name="scorecard"),
     path("scorecards/<int:pk>/<str:key>/compute", views.compute_now, name="compute_scorecard"),
+    path("recovery-plans/", views.recovery_plans, name="recovery_plans"),
+    path("recovery-plans/<int:pk>/", views.recovery_plan, name="recovery_plan"),
+    path("recovery-plans/<int:pk>/write", views.write_plan, name="write_plan"),
 ]

@@ -1,9 +1,11 @@
-"""Doors to the scorecards: the list, one agreement over one period, and *compute now*."""
+"""Doors to the scorecards (the list, one agreement over one period, *compute now*) and to the recovery plans."""
 
 from datetime import datetime
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -12,12 +14,17 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agreements.models import Agreement
 from leads.periods import CUSTOM, MONTH, UNITS, Period, parse
-from reports import glance, sheet
+from reports import glance, pace_figures, pace_lines, recovery, sheet
 from reports import scorecards as cards
-from reports.models import Scorecard
+from reports.forms import PlanForm
+from reports.models import RecoveryPlan, Scorecard
 from reports.refresh import MONTHS
+from slaportal.refusal import Refused
+
+PLANS = 50  # on one page
 
 view_scorecard = permission_required("reports.view_scorecard", raise_exception=True)
+view_plan = permission_required("reports.view_recoveryplan", raise_exception=True)
 
 
 @require_safe
@@ -37,6 +44,7 @@ def scorecard(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     card = cards.kept_or_computed(agreement, period, now=now)
     by = request.GET.get("by", "")
     by = by if by in cards.DIMENSIONS else next(iter(cards.DIMENSIONS))
+    paces = pace_lines.of([row["pk"] for row in card.data["commitments"] if not row["limit"]], period)
     return render(
         request,
         "reports/scorecard.html",
@@ -46,7 +54,7 @@ def scorecard(request: HttpRequest, pk: int, key: str) -> HttpResponse:
             "card": card,
             "is_running": card.end > now,
             "versions": agreement.versions.filter(number__in=card.data["versions"]).order_by("number"),
-            "sheet": sheet.build(agreement.pk, card.data, by=by, earlier=_earlier(agreement, period)),
+            "sheet": sheet.build(agreement.pk, card.data, by=by, earlier=_earlier(agreement, period), paces=paces),
             "dimensions": list(cards.DIMENSIONS),
             "units": _units(agreement, period, now),
             "sees_everything": request.user.has_perm("leads.view_all_handoffs"),
@@ -106,3 +114,63 @@ def _units(agreement: Agreement, period: Period, now: datetime) -> list[Period]:
     today = now.astimezone(agreement.zone).date()
     day = max(period.first_day, min(period.last_day, today))
     return [Period.containing(unit, day) for unit in UNITS]
+
+
+# --- Recovery plans -----------------------------------------------------------------------------------------------
+
+
+@require_safe
+@view_plan
+def recovery_plans(request: HttpRequest) -> HttpResponse:
+    """Every plan that marketing was asked for, what waits first."""
+    plans = RecoveryPlan.objects.visible_to(request.user)
+    shown = plans.open_first().select_related("commitment__version__agreement", "answered_by")
+    page = Paginator(shown, PLANS).get_page(request.GET.get("page"))
+    return render(request, "reports/recovery_plans.html", {"page": page, "unwritten": plans.unwritten().count()})
+
+
+@require_safe
+@view_plan
+def recovery_plan(request: HttpRequest, pk: int) -> HttpResponse:
+    """One plan: the figures then and now, and what marketing says."""
+    return _plan_page(request, pk)
+
+
+@require_POST
+@view_plan
+def write_plan(request: HttpRequest, pk: int) -> HttpResponse:
+    """Marketing writes its plan."""
+    plan, form = _find_plan(request, pk), PlanForm(request.POST)
+    if not recovery.may_answer(request.user, plan.commitment.version.agreement):
+        raise PermissionDenied
+    if form.is_valid():
+        given = form.cleaned_data
+        try:
+            recovery.answer(plan, cause=given["cause"], text=given["plan"], by=request.user, now=timezone.now())
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, "Thank you. Sales and RevOps are told.")
+            return redirect("recovery_plan", pk)
+    return _plan_page(request, pk, refused=form, status=422)
+
+
+def _find_plan(request: HttpRequest, pk: int) -> RecoveryPlan:
+    related = ("commitment__version__agreement__marketing_team", "commitment__version__agreement__sales_team",
+               "answered_by")  # fmt: skip
+    return get_object_or_404(RecoveryPlan.objects.visible_to(request.user).select_related(*related), pk=pk)
+
+
+def _plan_page(request: HttpRequest, pk: int, *, refused: PlanForm | None = None, status: int = 200) -> HttpResponse:
+    now, plan = timezone.now(), _find_plan(request, pk)
+    commitment, agreement = plan.commitment, plan.commitment.version.agreement
+    may_answer = plan.answered_at is None and recovery.may_answer(request.user, agreement)
+    context = {
+        "plan": plan,
+        "agreement": agreement,
+        "is_over": plan.period.end(agreement.zone) <= now,
+        "present": pace_figures.at_present(plan, now=now),
+        "pace": pace_lines.of([commitment.pk], plan.period).get(commitment.pk),
+        "form": refused or (PlanForm() if may_answer else None),
+    }
+    return render(request, "reports/recovery_plan.html", context, status=status)

@@ -33,7 +33,7 @@ ENDS = {
 WORKING_DAY = datetime.fromisoformat("2025-06-17T11:00+02:00")
 JULY = datetime.fromisoformat("2025-07-20T11:00+02:00")
 # Moments that terms, clocks and periods set ahead of time.
-AHEAD = {"due_at", "look_at", "end"}
+AHEAD = {"due_at", "look_at", "next_step_at", "end"}
 
 
 def kept(card: Scorecard) -> dict[str, bool | None]:

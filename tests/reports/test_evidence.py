@@ -12,7 +12,7 @@ from leads.intake import receive_leads
 from leads.models import Handoff, Outcome, ReasonCode, Verdict
 from leads.records import LeadRecord
 from leads.tracking import Decision, NewAttempt, NewOutcome, dispose, log_attempts, record_outcomes
-from tests.conftest import agree, make_commitment, make_user
+from tests.conftest import agree, make_absence, make_commitment, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -56,9 +56,8 @@ def history(draft, rita, max_, sofia, ron, ruth, sales):
     for number in range(14):
         owner = (ron, ruth)[number % 2].email
         handoffs += receive(number, at=BEGIN + timedelta(hours=19 * number), owner=owner)
-    ron.away_until = ruth.away_until = date(2025, 12, 31)
-    ron.save()
-    ruth.save()
+    for rep in (ron, ruth):
+        make_absence(rep, date(2025, 3, 15), date(2025, 12, 31))
     handoffs += receive(20, at=BEGIN + timedelta(days=12))  # nobody is there to take it
     elsewhere = make_user("else@example.com", team=None)
     handoffs += receive(21, at=BEGIN + timedelta(days=12), owner=elsewhere.email)
@@ -133,7 +132,7 @@ def test_no_number_but_nought_is_without_its_link(client, vera, history):
     for table in sheet.tables:
         counted += [table.handoffs, *(group.handoffs for group in table.groups)]
         for line in table.lines:
-            counted += [*line.numbers, *line.exclusions]
+            counted += [*line.numbers, *line.exclusions, line.unanswered]
         counted += [number for group in table.groups for cell in group.cells for number in cell.numbers]
 
     assert {(number.count, number.url) for number in counted if number.count} | amounts(response) == numbers(body)
