@@ -19,6 +19,7 @@ ATTEMPTS = 500_000
 ROUNDS = 3
 TARGET = 1.5
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LADDER = ((50, "tell owner"), (80, "tell manager"), (100, "tell manager"), (150, "reassign"))
 
 
 def main() -> int:
@@ -43,10 +44,13 @@ def main() -> int:
 
 
 def fill() -> None:
-    """One agreement with five promises, its handoffs over a year, five attempts each, most of them decided."""
+    """One agreement with five promises, its handoffs over a year, five attempts each, most of them decided.
+
+    Those with a limit have a ladder of four steps, of which the first two of every third handoff came due already.
+    """
     from agreements import terms
-    from agreements.models import Agreement, Status, Version
-    from leads.models import Assignment, Attempt, Disposition, Handoff, Lead, ReasonCode
+    from agreements.models import Agreement, Status, Step, Version
+    from leads.models import Assignment, Attempt, Disposition, Escalation, Handoff, Lead, ReasonCode
     from slaportal.models import Party, Team, User
     from tests.conftest import make_calendar, make_commitment
 
@@ -63,7 +67,10 @@ def fill() -> None:
         "attempts": {},
         "acceptance_rate": {},
     }.items():
-        make_commitment(version, kind, **fields)
+        commitment = make_commitment(version, kind, **fields)
+        if commitment.limit:
+            for position, (share, action) in enumerate(LADDER):
+                Step.objects.create(commitment=commitment, share=share, action=action, position=position)
     version.terms, version.terms_hash = terms.freeze(version, now=NOW)
     version.status, version.agreed_at, version.effective_from = Status.AGREED, NOW, datetime(2024, 12, 1, tzinfo=UTC)
     version.save()
@@ -130,6 +137,15 @@ def fill() -> None:
         ),
         batch_size=5000,
     )
+    climbed = Step.objects.filter(share__lte=80)
+    Escalation.objects.bulk_create(
+        (
+            Escalation(handoff=h, step=step, state="fired", due_at=h.qualified_at, at=h.qualified_at, what="bench")
+            for h in handoffs[::3]
+            for step in climbed
+        ),
+        batch_size=5000,
+    )
 
 
 def compare() -> int:
@@ -141,18 +157,19 @@ def compare() -> int:
     from leads import clock_rows, facts, timekeeping
     from leads.models import Clock, Handoff
 
-    version = Version.objects.get()
+    version = Version.objects.prefetch_related("commitments__steps").get()
     agreed = terms.of(version)
+    steps = timekeeping.steps_of(version, agreed)
     ids = list(Handoff.objects.order_by("pk").values_list("pk", flat=True))
     with connection.cursor() as cursor:
-        for table in ("handoff", "assignment", "attempt", "disposition", "lead"):
+        for table in ("handoff", "assignment", "attempt", "disposition", "escalation", "lead"):
             cursor.execute(f"ANALYZE leads_{table}")
     # The first evaluation also brings the handoffs' own rows up to date, which no later one has to.
     timekeeping.evaluate_all(now=NOW)
 
     def read() -> None:
         for begin in range(0, len(ids), timekeeping.RANGE):
-            facts.load(ids[begin : begin + timekeeping.RANGE], agreed, version.agreement_id)
+            facts.load(ids[begin : begin + timekeeping.RANGE], agreed, version.agreement_id, steps)
 
     def clocks_as_copied() -> bytes:
         names = ", ".join(clock_rows.CLOCK_COLUMNS)

@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from urllib.parse import urlsplit
 
 import hypothesis
@@ -15,10 +15,10 @@ from django.db import connection, connections
 from django.test import TransactionTestCase
 
 from agreements import frozen
-from agreements.models import Agreement, BusinessCalendar, Commitment, Version
+from agreements.models import Agreement, BusinessCalendar, Commitment, Step, Version
 from slaportal import roles
 from slaportal.celery import app
-from slaportal.models import Party, Team, User
+from slaportal.models import Absence, Party, Team, User
 
 # Playwright keeps an event loop in the test's thread, which Django would mistake for asynchronous code.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -123,6 +123,11 @@ def make_user(email: str, role: str | None = None, **overrides) -> User:
     return user
 
 
+def make_absence(person: User, first: date, last: date | None = None) -> Absence:
+    """Days on which somebody is away; one, where no last one is given."""
+    return Absence.objects.create(person=person, first_day=first, last_day=last or first)
+
+
 def make_calendar(**overrides) -> BusinessCalendar:
     week = dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), "09:00-17:30")
     return BusinessCalendar.objects.create(**{"name": "Office", "time_zone": "Europe/Berlin", **week, **overrides})
@@ -142,6 +147,12 @@ def make_commitment(version: Version, kind: str = "first_response", **overrides)
     if kind == "attempts":
         fields |= {"attempts": 5, "limit": 5, "unit": "business days"}
     return Commitment.objects.create(version=version, **{**fields, **overrides})
+
+
+def make_step(commitment: Commitment, action: str = "tell manager", **overrides) -> Step:
+    """A step of its ladder at the limit, or at the end of the month, behind those that there are."""
+    fields = {"share": None if "offset" in overrides else 100, "position": commitment.steps.count()}
+    return Step.objects.create(commitment=commitment, action=action, **{**fields, **overrides})
 
 
 NEEDED = {"quantity": "volume", "quality": "completeness", "speed": "first_response"}
