@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 
 from django.db import OperationalError, transaction
 from django.db.models import QuerySet
@@ -162,14 +161,12 @@ def _move(found: Sequence[Due], move: Callable[..., list[Assignment]], now: date
             one.is_skipped, one.what = True, "nothing: the handoff has ended"
         elif one.handoff.owner is None:
             one.is_skipped, one.what = True, "nothing: it waits in the queue already"
-    taken = sorted((one for one in found if not one.is_skipped), key=lambda one: one.step.pk)
-    for step, group in groupby(taken, key=lambda one: one.step):
-        moved = list(group)
-        why = f"{step.commitment.title}: {ladder.when(step)}"
-        given = move([one.handoff for one in moved], why=why, by=None, now=now)
-        by_handoff = {assignment.handoff_id: assignment for assignment in given}
-        for one in moved:
-            one.what = _moved(one.handoff, by_handoff.get(one.handoff.pk))
+    taken = [one for one in found if not one.is_skipped]
+    why = {one.handoff.pk: f"{one.promise.title}: {ladder.when(one.step)}" for one in taken}
+    given = move([one.handoff for one in taken], why=why, by=None, now=now) if taken else []
+    by_handoff = {assignment.handoff_id: assignment for assignment in given}
+    for one in taken:
+        one.what = _moved(one.handoff, by_handoff.get(one.handoff.pk))
 
 
 def _moved(handoff: Handoff, assignment: Assignment | None) -> str:

@@ -5,11 +5,11 @@ import logging
 from celery import shared_task
 from django.db import OperationalError
 from django.utils import timezone
-from slaportal.timing import database_now
 
 from leads import ticking, timekeeping
 from leads.models import Handoff
 from slaportal.models import Heartbeat
+from slaportal.timing import database_now
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from django.core.checks import run_checks
 from django.urls import reverse
 from pypdf import PdfReader
 
-from agreements import checks, documents, signoff
+from agreements import checks, documents, exchange, lint, signoff, terms, wording
 from agreements.models import Status, Version
 from slaportal.refusal import Refused
-from tests.conftest import MONDAY, PASSWORD, agree, make_calendar, make_commitment, make_user
+from tests.conftest import MONDAY, PASSWORD, agree, make_calendar, make_commitment, make_step, make_user
 
 YEARS_LATER = MONDAY + timedelta(days=1000)
 HOSTILE = (
@@ -103,6 +103,21 @@ def test_the_pdf_says_what_was_agreed_by_whom_when_and_how_to_prove_it(proposed,
     assert proposed.terms_hash in text
     assert head.mac in text
     assert f"Event {head.number} of this agreement" in text
+
+
+def test_the_ladder_stands_in_the_document_on_paper_and_on_the_page(draft, rita, max_, client):
+    for action, share in (("tell owner", 50), ("tell manager", 80), ("tell manager", 100), ("reassign", 150)):
+        make_step(draft.commitments.get(kind="first_response"), action, share=share)
+    make_step(draft.commitments.get(kind="volume"), "recovery plan", share=60)
+    version = signoff.propose(draft, by=rita, now=MONDAY)
+    page = re.sub(r"<[^>]+>", "", shown(client, max_, version).content.decode())
+    for text in (" ".join(pages(draw(version))), " ".join(page.replace("\xa0", " ").split())):
+        assert (
+            "Until it is done: at 50 % (2 business hours) the owner is told, at 80 % (3.2) and at the limit the "
+            "manager; at 150 % (6) the lead goes to the next rep."
+        ) in text
+        assert "If it is behind: at 60 % of the month a recovery plan is asked for." in text
+        assert text.count("Until it is done") == 1
 
 
 def test_closed_days_stand_in_the_document_as_they_were_frozen(draft, rita):
@@ -216,6 +231,14 @@ def test_a_small_agreement_is_signed_on_its_first_page(version):
     assert len(found) <= 2
     for words in ("For marketing", "For sales", "commit marketing to it", "commit sales to it"):
         assert words in found[0]
+
+
+@pytest.mark.parametrize("template", exchange.TEMPLATES, ids=lambda template: template.slug)
+def test_the_terms_of_a_template_stand_on_one_page_with_their_ladders(template, agreement):
+    draft = exchange.draft_from_template(agreement, template, calendar=None, by=None, now=MONDAY).version
+    agreed = terms.of(draft, now=MONDAY)
+    assert lint.length(agreed) <= lint.LINES_A_PAGE
+    assert wording.notes(agreed)[-1].replace("\xa0", " ") in pages(draw(draft))[0]
 
 
 @pytest.mark.parametrize("paper", ["A4", "letter"])

@@ -312,8 +312,8 @@ GIVE_ONE = "A step comes at a share of the limit, or so many minutes from it. Gi
         ("first_response", {"share": 80, "action": "tell owner", "role": roles.REP},
          {"role": "“Tell the owner” names no role. Leave it blank."}),
         ("volume", {"share": 60, "action": "tell owner"},
-         {"action": "Volume of qualified leads cannot “tell the owner”. Choose from: tell the manager, tell everybody of "
-          "a team, tell everybody with a role, post in a team’s chat, open a task for RevOps, ask for a recovery "
+         {"action": "Volume of qualified leads cannot “tell the owner”. Choose from: tell the manager, tell everybody "
+          "of a team, tell everybody with a role, post in a team’s chat, open a task for RevOps, ask for a recovery "
           "plan."}),
         ("volume", {"offset": 5, "action": "task"},
          {"offset": "Volume of qualified leads has no limit to count from. Give a share of the month."}),

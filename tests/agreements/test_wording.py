@@ -10,7 +10,7 @@ from agreements.calendars import snapshot
 from agreements.catalogue import CATALOGUE
 from agreements.models import Commitment, Criterion, Version
 from slaportal.models import Party
-from tests.conftest import MONDAY, make_always, make_calendar, make_commitment
+from tests.conftest import MONDAY, make_always, make_calendar, make_commitment, make_step
 
 HOURS = "(Mon–Fri 9:00–17:30)"
 
@@ -276,7 +276,20 @@ def test_a_document_keeps_the_order_marketing_sales_operations(blank):
         (Party.OPERATIONS, ["The routing"]),
     ]
     assert document.promises[0][1][0].consequence == "We talk."
+    assert document.promises[0][1][0].ladder == ""
     assert [calendar.name for calendar in document.calendars] == ["Office"]
+
+
+def test_a_clause_names_its_ladder_beside_what_is_promised(blank):
+    commitment = promise(blank, "first_response", target=None)
+    before = said(blank)
+    make_step(commitment, "tell owner", share=50)
+    make_step(commitment, "reassign", share=150)
+    ((_, (clause,)),) = wording.document(terms.of(blank, now=MONDAY)).promises
+    assert plain(clause.text) == before
+    assert plain(clause.ladder) == (
+        "Until it is done: at 50 % (2 business hours) the owner is told; at 150 % (6) the lead goes to the next rep."
+    )
 
 
 def test_graces_are_said_in_business_days_as_they_were_agreed(blank):

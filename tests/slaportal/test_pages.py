@@ -108,10 +108,10 @@ def test_logging_out_is_a_form_and_not_a_link(max_, client):
     ("who", "places"),
     [
         ("ron", ["Home", "My leads", "Handoffs", "Agreements", "Rules"]),
-        ("mona", ["Home", "My leads", "Handoffs", "Scorecards", "Agreements", "Rules"]),
-        ("sofia", ["Home", "Handoffs", "Scorecards", "Agreements", "Rules"]),
-        ("vera", ["Home", "Handoffs", "Scorecards", "Agreements", "Rules"]),
-        ("rita", ["Home", "Handoffs", "Scorecards", "Agreements", "Rules", "Admin"]),
+        ("mona", ["Home", "My leads", "Handoffs", "Team", "Scorecards", "Recovery plans", "Agreements", "Rules"]),
+        ("sofia", ["Home", "Handoffs", "Scorecards", "Recovery plans", "Agreements", "Rules"]),
+        ("vera", ["Home", "Handoffs", "Scorecards", "Recovery plans", "Agreements", "Rules"]),
+        ("rita", ["Home", "Handoffs", "Team", "Scorecards", "Recovery plans", "Agreements", "Rules", "Admin"]),
     ],
 )
 def test_the_navigation_shows_what_the_role_may_open(who, places, request, client):

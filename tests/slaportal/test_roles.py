@@ -19,7 +19,7 @@ MIGRATIONS = [
     import_module("slaportal.migrations.0004_notice_roles"),
 ]
 EDITED_BY_REVOPS = (
-    *("agreement", "version", "commitment", "criterion"),
+    *("agreement", "version", "commitment", "step", "criterion"),
     *("businesscalendar", "specialday", "closure", "workinghours"),
 )
 
@@ -28,6 +28,7 @@ GRANTED = {
     **{f"slaportal.view_{model}": EVERYBODY for model in ("user", "team")},
     **{f"slaportal.{action}_user": [REVOPS] for action in ("add", "change")},
     **{f"slaportal.{action}_team": [REVOPS] for action in ("add", "change", "delete")},
+    **{f"slaportal.{action}_absence": [REVOPS] for action in ("add", "change", "delete", "view")},
     **{f"agreements.{action}_{model}": [REVOPS]
        for action in ("add", "change", "delete", "view") for model in EDITED_BY_REVOPS},
     **{f"agreements.view_{model}": EVERYBODY for model in ("agreement", "version", "signature", "agreementevent")},
@@ -41,6 +42,12 @@ GRANTED = {
     "leads.view_attempt": [REVOPS],
     **{f"leads.{action}_lead": [REVOPS] for action in ("add", "change")},
     **{f"leads.{action}_reasoncode": [REVOPS] for action in ("add", "change", "delete")},
+    **{f"leads.{action}_{model}": [REVOPS]
+       for action in ("add", "change", "delete", "view")
+       for model in ("routingrule", "routingcriterion", "routingseat")},
+    **{f"leads.{action}_task": [REVOPS] for action in ("change", "view")},
+    "reports.view_recoveryplan": [REVOPS, MARKETING_LEADER, SALES_LEADER, SALES_MANAGER, VIEWER],
+    "reports.answer_recoveryplan": [MARKETING_LEADER],
     "reports.view_scorecard": [REVOPS, MARKETING_LEADER, SALES_LEADER, SALES_MANAGER, VIEWER],
 }  # fmt: skip
 

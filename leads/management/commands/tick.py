@@ -1,11 +1,11 @@
 """`manage.py tick`: what the beat task does each minute, without Celery."""
 
 from django.core.management.base import BaseCommand, CommandParser
-from slaportal.timing import database_now
 
 from leads import ticking
 from slaportal.management.moments import moment
 from slaportal.models import Heartbeat
+from slaportal.timing import database_now
 
 
 class Command(BaseCommand):
