@@ -44,8 +44,8 @@ class Team(models.Model):
         "chat",
         max_length=500,
         blank=True,
-        help_text="The channel’s incoming webhook, such as https://hooks.slack.com/services/…; whoever knows it can post "
-        "there.",
+        help_text="The channel’s incoming webhook, such as https://hooks.slack.com/services/…; whoever knows it can "
+        "post there.",
     )
 
     class Meta:

@@ -56,7 +56,7 @@ def choose(owner: User | Team, wanted: Mapping[str, Wish]) -> None:
 
 def change(owner: User | Team, fields: Mapping[str, object]) -> None:
     """Change the person's hours, or the chat address of person or team."""
-    type(owner)._default_manager.filter(pk=owner.pk).update(**fields)
+    owner._meta.model.objects.filter(pk=owner.pk).update(**fields)
 
 
 def _without(owner: User | Team) -> dict[str, Wish]:

@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def fill() -> None:
-    """A hundred clocks for each handoff: half of them run and have a step before them, a tenth each stands in a hold."""
+    """A hundred clocks for each handoff: half of them run with a step before them, the others are finished."""
     from django.db import connection
 
     from agreements.models import Agreement, Version
@@ -64,29 +64,28 @@ def fill() -> None:
     leads = Lead.objects.bulk_create(
         (Lead(source_system="bench", external_id=str(n), received_at=NOW) for n in range(HANDOFFS)), batch_size=5_000
     )
-    Handoff.objects.bulk_create(
+    handoffs = Handoff.objects.bulk_create(
         (Handoff(lead=lead, agreement=agreement, version=version, qualified_at=NOW) for lead in leads),
         batch_size=5_000,
     )
-    # Every second clock is finished. Of those that run the first of the first handoffs are due.
+    given = {"promise": promise.pk, "now": NOW, "each": CLOCKS // HANDOFFS - 1, "not_due": handoffs[DUE].pk}
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO leads_clock (handoff_id, commitment_id, subject, state, rule, decides, started_at, due_at,
-                                     look_at, stopped_at, elapsed_seconds, next_step_at, next_step)
-            SELECT id, %(promise)s, subject, CASE WHEN runs THEN 1 ELSE subject %% 3 * 3 / 2 END, 'bench', true,
-                   %(now)s::timestamptz - interval '1 hour', limit_at, CASE WHEN runs THEN limit_at END,
-                   CASE WHEN NOT runs THEN %(now)s::timestamptz END, 60,
-                   CASE WHEN runs THEN limit_at END, CASE WHEN runs THEN 0 END
+            INSERT INTO leads_clock (handoff_id, commitment_id, subject, rule, decides, started_at, due_at, state,
+                                     look_at, next_step_at, next_step, stopped_at, elapsed_seconds)
+            SELECT handoff, %(promise)s, subject, 'bench', true, limit_at - interval '4 hours', limit_at,
+                   CASE WHEN runs THEN 1 ELSE (ARRAY[0, 2, 3])[1 + subject %% 3] END,
+                   CASE WHEN runs THEN limit_at END, CASE WHEN runs THEN limit_at END, CASE WHEN runs THEN 0 END,
+                   CASE WHEN NOT runs THEN limit_at END, CASE WHEN NOT runs THEN 14400 END
             FROM (
-                SELECT id, subject, subject %% 2 = 0 AS runs,
-                       %(now)s::timestamptz + CASE WHEN subject = 0 AND row_number() OVER (ORDER BY subject, id) <= %(due)s
-                       THEN interval '-1 minute' ELSE (1 + (id * 7919 + subject * 104729) %% 100000) * interval '1 second'
-                       END AS limit_at
-                FROM leads_handoff, generate_series(0, %(each)s) AS subject
+                SELECT h.id AS handoff, subject, subject %% 2 = 0 AS runs, %(now)s::timestamptz + interval '1 second' *
+                       CASE WHEN subject = 0 AND h.id < %(not_due)s THEN -60
+                       ELSE 1 + (h.id * 7919 + subject * 104729) %% 100000 END AS limit_at
+                FROM leads_handoff h, generate_series(0, %(each)s) AS subject
             ) AS made
             """,
-            {"promise": promise.pk, "now": NOW, "due": DUE, "each": CLOCKS // HANDOFFS - 1},
+            given,
         )
         cursor.execute("VACUUM ANALYZE leads_clock")
 

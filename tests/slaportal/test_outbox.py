@@ -470,6 +470,21 @@ def test_a_notice_that_failed_is_sent_again_once_somebody_asks_for_it(max_, djan
     assert (the(max_).state, the(max_).problem) == (Notice.State.SENT, "")
 
 
+def test_what_is_sent_again_is_another_mail_and_may_be_only_a_part_of_the_one_that_failed(desk, max_):
+    """Under one number a mail program would take the second part for a copy of the first."""
+    for number in range(2):
+        post(f"event:{number}", max_, about=number)
+    desk.refused.add("max@example.com")
+    Notice.objects.update(failures=7)
+    outbox.send_due(now=SOON)
+    assert states(channel="email") == ["failed", "failed"]
+    desk.refused.clear()
+    for number in range(2):
+        assert outbox.retry(Notice.objects.filter(key=f"event:{number}"), now=SOON) == 1
+        outbox.send_due(now=SOON)
+    assert len(desk.mails) == len({one["Message-ID"] for one in desk.read()}) == 2
+
+
 def test_only_what_failed_is_sent_again(max_):
     for key, letter in (("sent", plain), ("cancelled", no_longer), ("tried", broken)):
         post(key, max_, letter=letter)

@@ -14,7 +14,7 @@ from agreements import signoff
 from agreements.models import Agreement, Version
 from leads.models import Assignment, Handoff, Lead
 from leads.timekeeping import evaluate_handoffs
-from reports.models import Scorecard
+from reports.models import RecoveryPlan, Scorecard
 from slaportal import roles
 from slaportal.models import Absence, Heartbeat, Party, Team, User
 from slaportal.people import find_or_add
@@ -245,12 +245,15 @@ def world(version, rita, mona, ron, ruth):
     Scorecard.objects.create(
         agreement=version.agreement, start=MONDAY, end=MONDAY + timedelta(days=1), computed_at=MONDAY, data={}
     )
+    RecoveryPlan.objects.create(
+        commitment=version.commitments.get(kind="volume"), month=date(2025, 3, 1), figures="", asked_at=MONDAY
+    )
 
 
 EVERY_HANDOFF = {"of ron", "of ruth", "of nils", "of mona", "of nobody"}
 EVERY_LEAD = EVERY_HANDOFF | {"unmatched"}
 SEES = {
-    # who: agreements, versions, handoffs, leads, scorecards, people
+    # who: agreements, versions, handoffs, leads, scorecards and recovery plans, people
     "rita": ("DACH inbound", {1, 2}, EVERY_HANDOFF, EVERY_LEAD, 1, True),
     "max_": ("DACH inbound", {1}, EVERY_HANDOFF, EVERY_LEAD, 1, True),
     "sofia": ("DACH inbound", {1}, EVERY_HANDOFF, EVERY_LEAD, 1, True),
@@ -275,6 +278,7 @@ def test_each_role_sees_what_its_work_needs(who, world, request):
     assert {row.lead.external_id for row in Handoff.objects.visible_to(user)} == handoffs
     assert {row.external_id for row in Lead.objects.visible_to(user)} == leads
     assert Scorecard.objects.visible_to(user).count() == scorecards
+    assert RecoveryPlan.objects.visible_to(user).count() == scorecards
     assert User.objects.visible_to(user).exists() is people
 
 
@@ -282,7 +286,7 @@ def test_the_table_above_has_every_role_and_every_model_that_has_such_a_question
     cast = {"rita": rita, "max_": max_, "sofia": sofia, "mona": mona, "ron": ron, "vera": vera}
     assert {role for who, user in cast.items() if who in SEES for role in user.role_names()} == set(roles.ROLES)
     asked = {model for model in apps.get_models() if hasattr(model._default_manager, "visible_to")}
-    assert asked == {Agreement, Version, Handoff, Lead, Scorecard, User}
+    assert asked == {Agreement, Version, Handoff, Lead, Scorecard, RecoveryPlan, User}
 
 
 def test_a_manager_sees_every_team_they_manage_and_no_handoff_twice(world, mona, sales):
