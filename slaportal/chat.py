@@ -74,7 +74,7 @@ EXAMPLES = "https://hooks.slack.com/services/… or the address that Teams shows
 
 # Both write addresses into their logs.
 logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
-logging.getLogger("urllib3.connectionpool").setLevel(logging.WARNING)
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
 class Failed(Exception):

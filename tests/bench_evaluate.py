@@ -72,6 +72,8 @@ def fill() -> None:
             for position, (share, action) in enumerate(LADDER):
                 Step.objects.create(commitment=commitment, share=share, action=action, position=position)
     version.terms, version.terms_hash = terms.freeze(version, now=NOW)
+    version.status = Status.PROPOSED
+    version.save()
     version.status, version.agreed_at, version.effective_from = Status.AGREED, NOW, datetime(2024, 12, 1, tzinfo=UTC)
     version.save()
 
