@@ -163,6 +163,22 @@ def test_a_server_that_has_enough_of_a_connection_gets_a_new_one_and_no_try_is_u
     assert set(Notice.objects.values_list("failures", flat=True)) == {0}
 
 
+def test_a_server_that_falls_silent_on_a_connection_that_worked_gets_no_second_copy_at_once(
+    desk, max_, sofia, settings, monkeypatch
+):
+    settings.EMAIL_TIMEOUT = 0.3
+    real = delivery.hand_over
+
+    def then_silent(line: object, written: object) -> None:
+        real(line, written)
+        desk.silent = True
+
+    monkeypatch.setattr(delivery, "hand_over", then_silent)
+    post("agreed:7", max_, sofia)
+    outbox.send_due(now=SOON)
+    assert len(desk.mails) == 2 and sorted(states(channel="email")) == ["sent", "tried"]
+
+
 def test_an_address_that_the_server_refuses_is_told_in_a_sentence_and_the_others_get_theirs(desk, max_, sofia, ron):
     desk.refused.add("max@example.com")
     post("agreed:7", max_, sofia, ron)
