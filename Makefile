@@ -7,7 +7,7 @@ BIN = .venv/bin
 TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 TEST_BROKER_URL ?= redis://127.0.0.1:6379/0
 
-.PHONY: run setup setup-dev test test-services lint bench
+.PHONY: run setup setup-dev test test-services chaos chaos-smoke lint bench
 
 run: setup  ## The portal with its demo, on http://127.0.0.1:8000/
 	@exec $(BIN)/python manage.py portal --host $(HOST) --port $(PORT)
@@ -31,6 +31,12 @@ test: setup-dev  ## The suite on SQLite
 test-services: setup-dev  ## All that touches a database, on PostgreSQL and Redis, with real worker processes
 	DATABASE_URL=$(TEST_DATABASE_URL) CELERY_BROKER_URL=$(TEST_BROKER_URL) $(BIN)/pytest -n auto --database-only
 
+chaos: setup-dev  ## Workers killed, Redis stopped, clocks skewed: what is missing or told twice
+	DATABASE_URL=$(TEST_DATABASE_URL) $(BIN)/python -m tests.chaos
+
+chaos-smoke: setup-dev  ## A few of each, for every change
+	DATABASE_URL=$(TEST_DATABASE_URL) $(BIN)/python -m tests.chaos --smoke
+
 lint: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -38,3 +44,4 @@ lint: setup-dev
 bench: setup-dev  ## Ratios of speed, each within one run
 	$(BIN)/python tests/bench_business_time.py
 	DATABASE_URL=$(TEST_DATABASE_URL) $(BIN)/python tests/bench_evaluate.py
+	DATABASE_URL=$(TEST_DATABASE_URL) $(BIN)/python tests/bench_tick.py
