@@ -31,10 +31,10 @@ test: setup-dev  ## The suite on SQLite
 test-services: setup-dev  ## All that touches a database, on PostgreSQL and Redis, with real worker processes
 	DATABASE_URL=$(TEST_DATABASE_URL) CELERY_BROKER_URL=$(TEST_BROKER_URL) $(BIN)/pytest -n auto --database-only
 
-chaos: setup-dev  ## Workers killed, Redis stopped, clocks skewed: what is missing or told twice
+chaos: setup-dev  ## What holds when processes are killed, Redis is away and clocks are wrong: a quarter of an hour
 	DATABASE_URL=$(TEST_DATABASE_URL) $(BIN)/python -m tests.chaos
 
-chaos-smoke: setup-dev  ## A few of each, for every change
+chaos-smoke: setup-dev  ## The same with a few of each
 	DATABASE_URL=$(TEST_DATABASE_URL) $(BIN)/python -m tests.chaos --smoke
 
 lint: setup-dev

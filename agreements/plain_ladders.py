@@ -21,7 +21,7 @@ MOST_STEPS = 20
 PHRASES = {
     spelt: action
     for action in Action
-    for phrase in (action.label, action.value)
+    for phrase in (action.label.lower(), action.value)
     for spelt in (phrase, phrase.replace("’", "'"))
 }
 ROLE_NAMES = {role.casefold(): role for role in roles.ROLES}
