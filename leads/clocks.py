@@ -19,8 +19,6 @@ from slaportal.models import Party
 # States, ordered so that the least of a handoff's clocks is the handoff's state (rule N2).
 MISSED, OPEN, MET, EXCLUDED = range(4)
 
-# Bits for the id of an assignment or dispute beside the row, to compare both at once.
-_SUBJECTS = 40
 _ALL = slice(None)
 
 _RULE = {name: index for index, name in enumerate(RULE_NAMES)}
@@ -245,25 +243,28 @@ def _set_next_step(out: np.ndarray, promise: Promise, history: History, span: "_
     `over` is when the clock stopped or was taken away. Of what is over only a miss is still told.
     """
     rows, ended = out["row"], ~np.isnat(over)
-    begun = ~np.isnat(out["started_at"])
-    running = begun & ~ended & np.isin(out["state"], (OPEN, MISSED))
-    missed = begun & ended & (out["state"] == MISSED)
-    key = (rows << _SUBJECTS) | out["subject"]
-    done = history.escalations[history.escalations["promise"] == promise.index]
-    done_keys = (done["row"] << _SUBJECTS) | done["subject"]
+    # What is over is no longer open.
+    left = np.flatnonzero(~np.isnat(out["started_at"]) & ((out["state"] == OPEN) | (out["state"] == MISSED)))
+    subject = np.full(history.size, -1)
+    subject[rows] = out["subject"]
+    seen = history.escalations[history.escalations["promise"] == promise.index]
+    seen = seen[subject[seen["row"]] == seen["subject"]]
+    done = np.zeros((len(promise.steps), history.size), bool)
+    done[seen["step"], seen["row"]] = True
     known_at = history.handoffs["known_at"][rows]
     for rung in promise.ladder:
         position = rung.position(promise.limit_seconds)
-        is_told = rung.action.tells and position >= promise.limit_seconds
-        some = np.flatnonzero((running | missed if is_told else running) & (out["next_step"] < 0))
+        some = left[~done[rung.index, rows[left]]]
+        if not rung.action.tells or position < promise.limit_seconds:
+            some = some[~ended[some]]
         if not len(some):
             continue
-        some = some[~np.isin(key[some], done_keys[done["step"] == rung.index])]
         moments = span.leaving(int(position * 1_000_000), some)
         due = ~(moments < known_at[some]) & (~ended[some] | (moments < over[some]))
         # While a hold is open it is not known when the rest of the allowance is used up.
         due &= ~span.on_hold[some] | (moments < history.now)
         out["next_step_at"][some[due]], out["next_step"][some[due]] = moments[due], rung.index
+        left = left[out["next_step"][left] < 0]
 
 
 class _Span:

@@ -16,7 +16,7 @@ from agreements.models import Agreement, BusinessCalendar, Status, Version
 from leads import clocks, intake
 from leads.models import Clock, Handoff
 from slaportal.models import User
-from tests.conftest import PASSWORD, make_record
+from tests.conftest import PASSWORD, make_record, make_step
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
 
@@ -74,6 +74,8 @@ def test_revops_proposes_and_both_leaders_sign(quiet, live_server, draft, rita, 
 
 
 def test_a_draft_is_edited_beside_how_it_reads_and_what_is_to_mend(quiet, live_server, draft, rita):
+    for commitment in draft.commitments.all():
+        make_step(commitment, "task")
     quiet.set_viewport_size({"width": 1440, "height": 900})
     log_in(quiet, live_server.url, rita)
     quiet.goto(f"{live_server.url}/admin/agreements/version/{draft.pk}/change/")

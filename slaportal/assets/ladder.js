@@ -54,7 +54,9 @@
       [much.value, what.value, how.value] = [amount, unit, action];
 
       function fit() {
-        what.options[0].text = hasMonth() ? "% of the month" : "% of the limit";
+        [hasMonth() ? "% of the month" : "% of the limit", "min before the limit", "min after the limit"].forEach(
+          (words, place) => { what.options[place].text = words; },
+        );
         offer(what, hasMonth() ? [PERCENT] : [PERCENT, BEFORE, AFTER]);
         offer(how, kind() ? kind().actions : Object.keys(actions));
         const wanted = actions[how.value];
@@ -62,7 +64,7 @@
         if (naming === wanted) return;
         naming = wanted;
         whom.setAttribute("aria-label", wanted === "role" ? "Role" : "Team");
-        const first = make("option", { value: "" }, wanted === "role" ? "choose a role" : "of the team that owes it");
+        const first = make("option", { value: "" }, wanted === "role" ? "choose a role" : "its own team");
         whom.replaceChildren(first, ...(names[wanted] || []).map((one) => make("option", { value: one }, one)));
         whom.value = "";
       }

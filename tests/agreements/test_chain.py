@@ -527,7 +527,7 @@ def test_an_unknown_agreement_is_said(history):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_version_that_was_signed_before_there_was_a_chain_verifies(history):
-    """The migrations go back to before, with signed rows in the tables, and forward again. Nothing had a ladder then."""
+    """The migrations go back to before, with signed rows in the tables, and forward again; ladders came later still."""
     with triggers_off():
         as_in_schema(history, 2)
     before = terms.of(history.versions.get(number=1))

@@ -143,7 +143,7 @@ def test_the_preview_says_the_ladder_as_it_is_typed_and_what_is_odd_about_it(des
         "goes to the next rep."
     ) in read
     assert remarks(shown)["taken-before-the-limit", "first-response"] == "id_commitments-1-ladder"
-    assert "at 50 %" not in page(desk, draft).content.decode()  # nothing is saved yet
+    assert "at 50 % (2" not in page(desk, draft).content.decode().replace("\xa0", " ")  # nothing is saved yet
 
 
 def test_a_ladder_that_cannot_be_saved_is_what_the_preview_waits_for(desk, draft):
@@ -184,17 +184,18 @@ def test_a_page_with_errors_shows_the_draft_as_it_was_last_saved(desk, draft):
 
 
 def test_the_preview_asks_as_often_for_thirty_commitments_as_for_three(desk, draft):
-    counts = []
+    counts, team = [], draft.agreement.marketing_team
+    make_step(draft.commitments.first(), "tell team", share=80, team=team)
     for more in (0, 27):
         for number in range(more):
             made = make_commitment(draft, "completeness", code=f"c-{number}", position=number + 3)
             made.scope.create(field="source", operator="is", value="Webinar")
-            make_step(made, "tell team", share=80, team=draft.agreement.marketing_team)
+            make_step(made, "tell team", share=80, team=team)
         fields = posted(desk, draft, score_threshold=50, **{"commitments-0-target": 30})
         with CaptureQueriesContext(connection) as asked:
             assert preview(desk, draft, fields).status_code == 200
         counts.append(len(asked))
-    assert counts[0] == counts[1] <= 48
+    assert counts[0] == counts[1] <= 50
 
 
 # --- Remarks beside their fields ----------------------------------------------------------------------------------
