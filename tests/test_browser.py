@@ -110,6 +110,51 @@ def test_a_draft_is_edited_beside_how_it_reads_and_what_is_to_mend(quiet, live_s
     assert draft.commitments.get(code="volume").target == 70
 
 
+def test_a_ladder_is_edited_in_rows_or_as_text_and_reads_beside_it(page, live_server, draft, rita):
+    contact = draft.commitments.get(code="first-response")
+    make_step(contact, "tell owner", share=50)
+    make_step(contact, "tell manager", share=100)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    log_in(page, live_server.url, rita)
+    page.goto(f"{live_server.url}/admin/agreements/version/{draft.pk}/change/")
+    reads, row = page.locator("#sla-preview"), page.locator("#commitments-group .form-group").nth(1)
+    row.locator("h3 strong").click()
+    field, rungs = row.locator(".field-ladder"), row.locator(".sla-rung")
+    text, kind = row.locator("textarea[name$='-ladder']"), row.locator("select[name$='-kind']")
+    expect(rungs).to_have_count(2)
+    # A new step says something at once, and offers what the kind can do.
+    field.get_by_role("button", name="Add step").click()
+    expect(reads).to_contain_text("at the limit the manager and the owner are told")
+    new = rungs.nth(2)
+    new.get_by_label("When").fill("30")
+    new.get_by_label("Counted in").select_option("minutes before the limit")
+    new.get_by_label("Action").select_option("tell everybody with a role")
+    new.get_by_label("Role").select_option("Sales leader")
+    assert not new.get_by_label("Action").locator("option", has_text="recovery plan").is_enabled()
+    expect(reads).to_contain_text("30\xa0business minutes before the limit every sales leader")
+    # Rows are moved and removed.
+    new.get_by_role("button", name="Move step up").click()
+    rungs.nth(0).get_by_role("button", name="Remove step").click()
+    assert text.input_value() == (
+        "30 minutes before the limit: tell everybody with a role (Sales leader)\nat 100 %: tell the manager"
+    )
+    # What another kind cannot do is said, and nothing is lost.
+    kind.select_option("volume")
+    expect(page.locator("#sla-waits")).to_contain_text("Step 1: Volume of qualified leads has no limit to count from.")
+    kind.select_option("first_response")
+    # Text that cannot be told apart stays text.
+    field.get_by_role("button", name="Write as text").click()
+    text.fill("at 80 %: tell the owner\nsome day: tell the owner")
+    field.get_by_role("button", name="Show as rows").click()
+    expect(text).to_be_visible()
+    text.fill("at 80 %: tell the owner\n2 hours after the limit: reassign to the next rep")
+    field.get_by_role("button", name="Show as rows").click()
+    expect(rungs).to_have_count(2)
+    page.get_by_role("button", name="Save and continue editing").click()
+    expect(page.get_by_text("changed successfully")).to_be_visible()
+    assert [str(step) for step in contact.steps.all()] == ["80 %: tell the owner", "+120 min: reassign to the next rep"]
+
+
 def test_the_preview_waits_for_what_cannot_be_saved(page, live_server, draft, rita):
     """Not held to a silent console: browsers write there that a form was refused."""
     log_in(page, live_server.url, rita)

@@ -6,8 +6,10 @@
   const PERCENT = "%", BEFORE = "minutes before the limit", AFTER = "minutes after the limit";
   const MOMENTS = [
     [/^(?:at|after)?\s*(\d+)\s*(?:%|percent)(?:\s+of the (?:limit|month))?\s*[:,]\s*/i, (m) => [m[1], PERCENT]],
-    [/^(\d+)\s*min(?:utes?)?\s+before(?: the limit)?\s*[:,]\s*/i, (m) => [m[1], BEFORE]],
-    [/^(\d+)\s*min(?:utes?)?\s+after(?: the limit)?\s*[:,]\s*/i, (m) => [m[1], AFTER]],
+    [
+      /^(\d+)\s*(min(?:utes?)?|hours?)\s+(before|after)(?:\s+the limit)?\s*[:,]\s*/i,
+      (m) => [m[1] * (/^h/i.test(m[2]) ? 60 : 1), /^b/i.test(m[3]) ? BEFORE : AFTER],
+    ],
     [/^at the (?:limit|end of the month)\s*[:,]\s*/i, () => ["100", PERCENT]],
   ];
   // What most ladders have, one step after the other.

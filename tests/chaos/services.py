@@ -3,6 +3,7 @@
 Everything that is started here is in the list of its `Services` and is gone when they are left, however that happens.
 """
 
+import ctypes
 import json
 import os
 import shutil
@@ -59,6 +60,7 @@ class Process:
             stdout=self._log,
             stderr=self._log,
             start_new_session=True,
+            preexec_fn=die_with_parent,
         )
 
     @property
@@ -117,6 +119,9 @@ class Services:
         return self
 
     def __exit__(self, kind: type | None, problem: BaseException | None, trace: TracebackType | None) -> None:
+        # A second Ctrl-C must not leave anything behind.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         for process in reversed(self._processes):
             process.kill()
         with self._maintenance() as connection:
@@ -231,6 +236,12 @@ class Services:
         self._read += len(whole) + bool(whole)
         rows = [json.loads(line) for line in whole.splitlines()]
         return [Mail(row["at"], row["id"], row["to"][0], row["subject"]) for row in rows]
+
+
+def die_with_parent() -> None:
+    """Let the kernel kill this process when the one that started it is gone, however that went."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def free_port() -> int:
