@@ -124,7 +124,7 @@ def test_a_ladder_is_edited_in_rows_or_as_text_and_reads_beside_it(page, live_se
     expect(rungs).to_have_count(2)
     # A new step says something at once, and offers what the kind can do.
     field.get_by_role("button", name="Add step").click()
-    expect(reads).to_contain_text("at the limit the manager and the owner are told")
+    expect(reads).to_contain_text("at the limit the manager and the owner.")
     new = rungs.nth(2)
     new.get_by_label("When").fill("30")
     new.get_by_label("Counted in").select_option("minutes before the limit")
