@@ -139,9 +139,11 @@ def test_a_ladder_is_edited_in_rows_or_as_text_and_reads_beside_it(page, live_se
         "30 minutes before the limit: tell everybody with a role (Sales leader)\nat 100 %: tell the manager"
     )
     # What another kind cannot do is said, and nothing is lost.
-    kind.select_option("volume")
-    expect(page.locator("#sla-waits")).to_contain_text("Step 1: Volume of qualified leads has no limit to count from.")
+    rungs.nth(1).get_by_label("Action").select_option("tell the owner")
+    kind.select_option("dispute_answer")
+    expect(page.locator("#sla-waits")).to_contain_text("Step 2: Answer to disputes cannot “tell the owner”.")
     kind.select_option("first_response")
+    expect(reads).to_contain_text("at the limit the owner.")
     # Text that cannot be told apart stays text.
     field.get_by_role("button", name="Write as text").click()
     text.fill("at 80 %: tell the owner\nsome day: tell the owner")
