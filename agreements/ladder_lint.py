@@ -46,8 +46,9 @@ def by_terms(terms: Terms) -> Iterator[Remark]:
 
 def _twice(promise: Promise) -> Iterator[tuple[str, str]]:
     seen = set()
+    length = 1 if promise.limit_seconds is None else promise.limit_seconds
     for rung in promise.ladder:
-        what = (rung.position(promise.limit_seconds or 1), rung.action, rung.team, rung.role)
+        what = (rung.position(length), rung.action, rung.team, rung.role)
         if what in seen:
             yield "same-step-twice", f"{_name(promise)} says twice that {ladders.step(rung, promise)}. Drop one."
         seen.add(what)
