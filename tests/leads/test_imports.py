@@ -3,16 +3,18 @@
 import gc
 import io
 import json
+import threading
 import zipfile
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 
-from leads import clocks, imports, timekeeping, tracking
+from leads import clocks, desk, imports, timekeeping, tracking
 from leads.csvfile import Refusal
 from leads.imports import ImportResult, Options, import_attempts, import_leads
 from leads.management.importing import report, with_progress
@@ -253,6 +255,33 @@ def test_postgresql_knows_how_many_rows_an_import_has_written_before_it_joins_th
     folder.leads()
     folder.attempts()
     assert (believed("leads_lead"), believed("leads_handoff"), believed("leads_attempt")) == (4, 4, 3)
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_an_import_and_a_reassignment_of_the_same_lead_wait_one_way_only(version, sales, ron, folder):
+    """Everybody locks handoffs before teams: an import that routes a new lead (D3) and decides an old one (D2) too."""
+    folder.leads(DEALS[0], "D2,2025-03-03T11:00,P2,Fair,Kim Rep,Open,,,")
+    (handoff,) = Handoff.objects.all()
+    raised = []
+
+    def bring() -> None:
+        with closing(connection):
+            try:
+                folder.leads(DEALS[0], DEALS[2], DEALS[3])
+            except OperationalError as problem:
+                raised.append(problem)
+
+    second = threading.Thread(target=bring)
+    with transaction.atomic():
+        tracking.locked([handoff])
+        second.start()
+        second.join(1)
+        assert second.is_alive()
+        desk.lock_teams([sales.pk])
+    second.join()
+    assert not raised
+    assert (Handoff.objects.count(), Disposition.objects.get().handoff) == (2, handoff)
 
 
 # People
