@@ -12,12 +12,12 @@ from datetime import timedelta
 from leads import tasks as of_leads
 from leads.models import Escalation
 from slaportal import tasks as of_portal
-from slaportal.models import Notice
+from slaportal.models import Notice, User
 from slaportal.timing import database_now
 from tests.chaos import scene, verdict
 from tests.chaos.points import POINTS, Point
 from tests.chaos.report import Report
-from tests.chaos.services import Mail, Process, Services, Stuck, wait_until
+from tests.chaos.services import Process, Services, Stuck, wait_until
 
 STEPS = len(scene.SHARES)
 FEW, MANY = 3, 20
@@ -76,21 +76,18 @@ def at_points(services: Services, report: Report, *, times: int) -> None:
     owners = iter(scene.reps(len(POINTS) * times * FEW))
     try:
         for point in POINTS.values():
-            outcomes: Counter[int] = Counter()
-            for number in range(times):
-                passing = dice.randint(1, point.passings)
-                mails = _kill_at(point, passing, crew, [next(owners) for _ in range(FEW)], report, number)
-                outcomes[verdict.copies(mails)] += 1
-            copies = sum(extra * count for extra, count in outcomes.items())
-            report.line(
-                f"SIGKILL {point.says}",
-                f"{times} kills, {times * FEW * STEPS} steps, each once; {copies} copies on the wire",
-            )
+            copies = 0
+            for number in range(1, times + 1):
+                chosen = [next(owners) for _ in range(FEW)]
+                copies += _kill_at(point, dice.randint(1, point.passings), crew, chosen, report, number)
+            figures = f"{times} kills, {times * FEW * STEPS} steps, each once; {copies} copies on the wire"
+            report.line(f"SIGKILL {point.says}", figures)
     finally:
         crew.dismiss()
 
 
-def _kill_at(point: Point, passing: int, crew: Crew, owners: Sequence, report: Report, number: int) -> list[Mail]:
+def _kill_at(point: Point, passing: int, crew: Crew, owners: Sequence[User], report: Report, number: int) -> int:
+    """One kill, its consequences and the verdict; returns how many copies of a mail it cost."""
     handoffs = scene.begin(owners, [database_now() - DUE] * len(owners))
     crew.services.orders.write_text(f"{point.name} {passing}")
     ring()
@@ -105,8 +102,8 @@ def _kill_at(point: Point, passing: int, crew: Crew, owners: Sequence, report: R
     found = verdict.faults(handoffs, mails, steps=STEPS, extra_copies=point.extra_copies)
     if verdict.copies(mails) < point.extra_copies:
         found.append("the server had accepted a mail that nobody recorded, and got no copy: was the point passed?")
-    report.faults(f"kill {number + 1} {point.says}, passing {passing}", found)
-    return mails
+    report.faults(f"kill {number} {point.says}, passing {passing}", found)
+    return verdict.copies(mails)
 
 
 def at_random(services: Services, report: Report, *, times: int) -> None:
@@ -119,7 +116,7 @@ def at_random(services: Services, report: Report, *, times: int) -> None:
     hit: Counter[str] = Counter()
     copies = 0
     try:
-        for number in range(times):
+        for number in range(1, times + 1):
             handoffs = scene.begin([next(owners) for _ in range(MANY)], [database_now() - DUE] * MANY)
             moment = dice.uniform(0, lasted)
             ring()
@@ -132,7 +129,7 @@ def at_random(services: Services, report: Report, *, times: int) -> None:
             copies += verdict.copies(mails)
             # Whatever it was doing, it had at most one mail in its hand.
             found = verdict.faults(handoffs, mails, steps=STEPS, extra_copies=1)
-            report.faults(f"random kill {number + 1} after {moment:.3f} s", found)
+            report.faults(f"random kill {number} after {moment:.3f} s", found)
     finally:
         crew.dismiss()
     where = ", ".join(f"{count} {what}" for what, count in sorted(hit.items()))
@@ -140,7 +137,7 @@ def at_random(services: Services, report: Report, *, times: int) -> None:
     report.line("SIGKILL at random", figures)
 
 
-def _undisturbed(crew: Crew, owners: Sequence, report: Report) -> float:
+def _undisturbed(crew: Crew, owners: Sequence[User], report: Report) -> float:
     """How long a worker needs for one round when nobody kills it."""
     handoffs = scene.begin(owners, [database_now() - DUE] * len(owners))
     begun = time.monotonic()

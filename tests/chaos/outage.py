@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import cycle
 
 from slaportal.models import Heartbeat, User
@@ -76,7 +76,7 @@ def outage(services: Services, report: Report, *, seconds: float, every: float) 
     )
 
 
-def beats_after(moment: object) -> bool:
-    """Whether a worker has done a tick and sent notices since then."""
+def beats_after(moment: datetime | None) -> bool:
+    """Whether a worker has done a tick and sent notices, since that moment or at all."""
     rows = Heartbeat.objects.filter(name__in=("tick", "notices"))
     return (rows.filter(at__gt=moment) if moment else rows).count() == 2

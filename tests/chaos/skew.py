@@ -11,13 +11,14 @@ from leads.models import Escalation
 from slaportal.models import Notice, User
 from slaportal.timing import database_now
 from tests.chaos import scene, verdict
+from tests.chaos.outage import beats_after
 from tests.chaos.report import Report
 from tests.chaos.services import Services, wait_until
 
 MINUTES = 5
 FAST, SLOW = str(MINUTES * 60), str(-MINUTES * 60)
 
-
+# The clock of beat, and those of the workers.
 MIXTURES = {
     "beat slow, all workers fast": (SLOW, (FAST, FAST)),
     "beat fast, all workers slow": (FAST, (SLOW, SLOW)),
@@ -39,9 +40,11 @@ def _mixture(services: Services, report: Report, mixture: str, owners: Sequence[
     beat, workers = MIXTURES[mixture]
     # Another machine's beat is not to wait until its own clock has come to what the one before wrote down.
     PeriodicTask.objects.all().delete()
+    begun = database_now()
     services.beat("--skew", beat, "--every", "2")
     for n, wrong in enumerate(workers, start=1):
         services.worker("--skew", wrong, name=f"worker{n}")
+    wait_until(lambda: beats_after(begun), "the workers to begin")
     first = database_now()
     due = [first + timedelta(seconds=dice.uniform(-seconds, seconds)) for _ in owners]
     handoffs = scene.begin(owners, due)
