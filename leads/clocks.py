@@ -62,16 +62,25 @@ def _judge(promise: Promise, history: History) -> np.ndarray:
     excluded = _static_exclusions(promise, history)[verdicts["row"]]
     hit = excluded >= 0
     if hit.any():
-        verdicts["state"][hit], verdicts["rule"][hit] = EXCLUDED, excluded[hit]
-        verdicts["look_at"][hit] = verdicts["next_step_at"][hit] = NAT
-        verdicts["next_step"][hit] = -1
+        _exclude(verdicts, hit, excluded[hit])
         # Excluded from the start, so it counts for whoever owned it then (rule N4).
         begun = history.owner_at(history.rows, history.handoffs["qualified_at"])
         verdicts["charged_to"][hit] = begun[verdicts["row"][hit]]
     verdicts["decides"] = True
     if len(verdicts) > history.size:
         _mark_deciding(verdicts)
+    granted = history.exclusions["row"][history.exclusions["promise"] == promise.index]
+    if len(granted):
+        # After the deciding one was found, so that it stays counted for whom it would have been (rule N9).
+        _exclude(verdicts, np.isin(verdicts["row"], granted) & ~hit, _RULE["granted"])
     return verdicts
+
+
+def _exclude(verdicts: np.ndarray, where: np.ndarray, rules: np.ndarray | int) -> None:
+    """Take clocks out for these rules: nothing is due any more."""
+    verdicts["state"][where], verdicts["rule"][where] = EXCLUDED, rules
+    verdicts["look_at"][where] = verdicts["next_step_at"][where] = NAT
+    verdicts["next_step"][where] = -1
 
 
 def _static_exclusions(promise: Promise, history: History) -> np.ndarray:
@@ -323,8 +332,8 @@ class _Span:
 
 
 def _dispute_answers(promise: Promise, history: History) -> np.ndarray:
-    """A clock for each dispute or request for data; a handoff without one is excluded."""
-    disputes = history.disputes
+    """A clock for each time that sales asked; a handoff of which nobody asked is excluded."""
+    disputes = history.disputes[history.disputes["asks"]]
     ordinal = ordinals(disputes["row"])
     quiet = np.setdiff1d(history.rows, disputes["row"])
     nothing = _plain(history, quiet)

@@ -15,10 +15,10 @@ from agreements.calendars import closures_by_calendar
 from agreements.catalogue import FIELDS
 from agreements.models import Commitment
 from agreements.terms import Promise, Terms
-from leads import clocks, explanations, ladder, qualification, strips, timekeeping, timeline, worklist
-from leads.models import Answer, Attempt, Clock, Dispute, Handoff, Hold
+from leads import clocks, disputes, explanations, ladder, qualification, strips, timekeeping, timeline, worklist
+from leads.models import SALES_KINDS, Answer, Attempt, Clock, Dispute, Handoff, Hold
 from leads.rules import RULES
-from slaportal.models import User
+from slaportal.models import Party, User
 
 COPIED = ("source", "campaign", "segment", "score")
 
@@ -70,6 +70,19 @@ class Promised:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """Where a handoff stands, as far as it decides what a reader can do."""
+
+    is_held: bool = False
+    is_missed: bool = False
+    is_excludable: bool = False
+    is_asked: bool = False
+    is_disputed: bool = False
+    is_exclusion_asked: bool = False
+    is_disputable: bool = False
+
+
+@dataclass(frozen=True)
 class Dossier:
     """A handoff's page. `timed` are the commitments with a time limit, `counted` the others; `ahead` is not yet."""
 
@@ -81,13 +94,8 @@ class Dossier:
     earlier: list[Attempt]
     owed: worklist.Owed | None
     held: Hold | None
-    asked: Dispute | None
     others: list[Handoff]
-
-    @property
-    def is_unanswered(self) -> bool:
-        """Whether something was missed of which nobody has said why."""
-        return any(promised.is_unanswered for promised in self.timed)
+    stands: Standing
 
 
 def to_show(handoffs: QuerySet[Handoff]) -> QuerySet[Handoff]:
@@ -109,6 +117,9 @@ def to_show(handoffs: QuerySet[Handoff]) -> QuerySet[Handoff]:
         "disputes__answered_by",
         "clocks__commitment",
         "clocks__charged_to__owner",
+        "exclusion_requests__commitment",
+        "exclusion_requests__asked_by",
+        "exclusion_requests__decided_by",
         "escalations__step__commitment",
         "answers__by",
         "answers__commitment",
@@ -169,8 +180,26 @@ def of(handoff: Handoff, user: User, *, now: datetime, zone: ZoneInfo) -> Dossie
         earlier=[attempt for attempt in attempts if attempt.at < handoff.qualified_at and not attempt.voided_at],
         owed=worklist.next_owed(_owed(handoff, now), len(tries), now=now, zone=zone),
         held=next((held for held in handoff.holds.all() if held.ended_at is None), None),
-        asked=next((dispute for dispute in handoff.disputes.all() if dispute.answered_at is None), None),
         others=list(Handoff.objects.visible_to(user).filter(lead=handoff.lead).exclude(pk=handoff.pk)),
+        stands=_standing(handoff, promised),
+    )
+
+
+def _standing(handoff: Handoff, promised: Iterable[Promised]) -> Standing:
+    waiting = {dispute.party for dispute in handoff.disputes.all() if dispute.answered_at is None}
+    requests = handoff.exclusion_requests.all()
+    asked = {request.commitment_id for request in requests if request.granted is not False}
+    counted = [clock for clock in handoff.clocks.all() if clock.decides and clock.commitment.kind in SALES_KINDS]
+    return Standing(
+        is_held=any(held.ended_at is None for held in handoff.holds.all()),
+        is_missed=any(one.is_unanswered for one in promised if one.limit),
+        is_excludable=any(
+            clock.state in (clocks.MISSED, clocks.OPEN) and clock.commitment_id not in asked for clock in counted
+        ),
+        is_asked=Party.SALES in waiting,
+        is_disputed=Party.MARKETING in waiting,
+        is_exclusion_asked=any(request.decided_at is None for request in requests),
+        is_disputable=Party.MARKETING not in waiting and disputes.disputable(handoff) is not None,
     )
 
 

@@ -15,6 +15,7 @@ from django.db import connection
 from agreements.terms import Terms
 from leads import history
 from leads.models import TWO_WAY, Channel, Direction, Handoff, Outcome, Verdict
+from slaportal.models import Party
 
 # Besides what the rules read, what the handoff's own row shows: its owner and how far it came.
 ASSIGNMENT = np.dtype([*history.ASSIGNMENT.descr, ("owner", "i8"), ("team", "i8")])
@@ -86,11 +87,17 @@ def _received(block: bytes, dtype: np.dtype) -> np.ndarray:
 
 
 def load(
-    ids: Sequence[int], terms: Terms, agreement_id: int, steps: Mapping[int, tuple[int, int]] | None = None
+    ids: Sequence[int],
+    terms: Terms,
+    agreement_id: int,
+    *,
+    promises: Mapping[int, int] | None = None,
+    steps: Mapping[int, tuple[int, int]] | None = None,
 ) -> history.Facts:
     """The facts of handoffs of one version, `handoffs` in the order of their ids.
 
-    `steps` says of each step of the version, by its id, of which promise it is and which of its steps.
+    `promises` gives each commitment of the version, by its id, its index in the terms; `steps` says of each step, by
+    its id, of which promise it is and which of its steps.
     """
     given, parameters = picked(ids)
     stages = _coded("h.stage", Handoff.Stage.values)
@@ -137,12 +144,27 @@ def load(
             history.HOLD,
         ),
         disputes=events(
-            "SELECT f.handoff_id, f.opened_at, f.id, f.answered_at, f.upheld "
+            f"SELECT f.handoff_id, f.opened_at, f.id, f.answered_at, f.upheld, f.party = '{Party.SALES}' "
             "FROM picked JOIN leads_dispute f ON f.handoff_id = picked.id",
             history.DISPUTE,
         ),
         escalations=_escalations(given, parameters, handoffs, steps) if steps else history.NO_ESCALATIONS,
+        exclusions=_exclusions(given, parameters, handoffs, promises) if promises else history.NO_EXCLUSIONS,
     )
+
+
+def _exclusions(
+    given: str, parameters: Sequence[object], handoffs: np.ndarray, promises: Mapping[int, int]
+) -> np.ndarray:
+    """What RevOps took out of a promise. The query has a commitment's id where the promise's index is put."""
+    sql = (
+        "SELECT f.handoff_id, f.decided_at, f.commitment_id "
+        "FROM picked JOIN leads_exclusionrequest f ON f.handoff_id = picked.id WHERE f.granted"
+    )
+    found = columns(sql, parameters, history.EXCLUSION, given=given)
+    found["row"] = np.searchsorted(handoffs["id"], found["row"])
+    found["promise"] = [promises[number] for number in found["promise"].tolist()]
+    return found
 
 
 def _escalations(

@@ -7,9 +7,9 @@ from django import forms
 from django.utils import timezone
 from django.utils.html import escape
 
-from agreements import signers
 from agreements.models import Commitment
-from leads import answers, handovers, roster
+from leads import answers, disputes, exclusions, handovers, roster
+from leads.dossier import Standing
 from leads.models import (
     Attempt,
     AttemptOutcome,
@@ -18,6 +18,7 @@ from leads.models import (
     Direction,
     Disposition,
     Dispute,
+    ExclusionRequest,
     Handoff,
     Outcome,
     ReasonCode,
@@ -43,6 +44,13 @@ class DisputeField(forms.ModelChoiceField):
 
     def label_from_instance(self, dispute: Dispute) -> str:
         return dispute.comment
+
+
+class RequestField(forms.ModelChoiceField):
+    """Requests to exclude in full, because they are about to be decided."""
+
+    def label_from_instance(self, request: ExclusionRequest) -> str:
+        return f"{request.commitment}: {request.reason} ({request.asked_by})"
 
 
 class FactForm(forms.Form):
@@ -141,30 +149,86 @@ class OutcomeForm(FactForm):
 
 
 class AskForm(FactForm):
-    """A request for data, or a protest."""
+    """Sales asks for data."""
 
-    name, label, icon = "open_dispute", "Ask marketing", "help"
+    name, label, icon = "ask_marketing", "Ask marketing", "help"
     comment = forms.CharField(label="What is missing or wrong", widget=forms.Textarea({"rows": 3}))
 
 
-class AnswerForm(FactForm):
-    """Marketing's answer to what was asked."""
+class DisputeForm(FactForm):
+    """Marketing disputes that sales gave a handoff back."""
 
-    name, label, icon = "answer_dispute", "Answer", "quick_phrases"
+    name, label, icon = "dispute_decision", "Dispute", "balance"
+    comment = forms.CharField(label="Why the decision is wrong", widget=forms.Textarea({"rows": 3}))
+
+
+class OpenDisputeForm(FactForm):
+    """An answer to one of the disputes that one party opened."""
+
+    party: Party
     dispute = DisputeField(Dispute.objects.none(), label="What was asked", empty_label=None, widget=forms.RadioSelect)
-    answer = forms.CharField(widget=forms.Textarea({"rows": 3}))
-    upheld = forms.TypedChoiceField(
-        choices=[("no", "No: the decision stands"), ("yes", "Yes: it counts as accepted")],
-        coerce=lambda word: word == "yes",
-        initial="no",
-        widget=forms.RadioSelect,
-        label="Upheld",
-    )
 
     def __init__(self, data: object = None, *, handoff: Handoff) -> None:
         super().__init__(data, handoff=handoff)
-        self.fields["dispute"].queryset = asked = handoff.disputes.filter(answered_at=None)
+        self.fields["dispute"].queryset = asked = handoff.disputes.filter(answered_at=None, party=self.party)
         self.fields["dispute"].initial = asked.first()
+
+
+class AnswerForm(OpenDisputeForm):
+    """Marketing's answer to what sales asked."""
+
+    name, label, icon = "answer_question", "Answer", "quick_phrases"
+    party = Party.SALES
+    answer = forms.CharField(widget=forms.Textarea({"rows": 3}))
+
+
+class DecideForm(OpenDisputeForm):
+    """RevOps' decision on what marketing disputes."""
+
+    name, label, icon = "decide_dispute", "Decide the dispute", "gavel"
+    party = Party.MARKETING
+    upheld = forms.TypedChoiceField(
+        choices=[("no", "No: sales’ decision stands"), ("yes", "Yes: it counts as accepted")],
+        coerce=lambda word: word == "yes",
+        widget=forms.RadioSelect,
+        label="Upheld",
+    )
+    answer = forms.CharField(label="Why", widget=forms.Textarea({"rows": 3}))
+
+
+class ExcludeForm(FactForm):
+    """A request not to count a promise here."""
+
+    name, label, icon = "ask_exclusion", "Ask to exclude", "do_not_disturb_on"
+    commitment = forms.ModelChoiceField(Commitment.objects.none(), label="Which promise", empty_label=None)
+    reason = forms.CharField(max_length=300, label="Why it shall not count", widget=forms.Textarea({"rows": 2}))
+
+    def __init__(self, data: object = None, *, handoff: Handoff) -> None:
+        super().__init__(data, handoff=handoff)
+        counted = handoff.clocks.deciding().excludable()
+        self.fields["commitment"].queryset = Commitment.objects.filter(pk__in=counted.values("commitment"))
+
+
+class DecideExclusionForm(FactForm):
+    """RevOps' decision on a request to exclude."""
+
+    name, label, icon = "decide_exclusion", "Decide the exclusion", "gavel"
+    request = RequestField(
+        ExclusionRequest.objects.none(), label="What was asked", empty_label=None, widget=forms.RadioSelect
+    )
+    granted = forms.TypedChoiceField(
+        choices=[("yes", "Grant: it is excluded"), ("no", "Decline: it counts")],
+        coerce=lambda word: word == "yes",
+        widget=forms.RadioSelect,
+        label="Decision",
+    )
+    note = forms.CharField(max_length=300, label="Why", widget=forms.Textarea({"rows": 2}))
+
+    def __init__(self, data: object = None, *, handoff: Handoff) -> None:
+        super().__init__(data, handoff=handoff)
+        waiting = handoff.exclusion_requests.waiting().select_related("commitment", "asked_by")
+        self.fields["request"].queryset = waiting
+        self.fields["request"].initial = waiting.first()
 
 
 class AnswerMissForm(FactForm):
@@ -275,23 +339,25 @@ def may_assign(user: User, handoff: Handoff) -> bool:
     return user.has_perm("leads.assign_handoff")
 
 
-def may_answer(user: User, handoff: Handoff) -> bool:
-    """Whether the person answers for the marketing side of the handoff's agreement."""
-    return signers.signing_party(user, handoff.agreement) == Party.MARKETING
-
-
 def may_void(user: User, fact: Attempt | Disposition | Outcome) -> bool:
     """Whether the person may take a fact back: their own, and not what a system of record says."""
     return fact.by_id == user.pk and not fact.from_system
 
 
-def offered(handoff: Handoff, user: User, *, is_held: bool, is_asked: bool, is_missed: bool) -> list[type[FactForm]]:
+def offered(handoff: Handoff, user: User, stands: Standing) -> list[type[FactForm]]:
     """The forms that make sense for this person and for where the handoff stands, in the order of use."""
     found: list[type[FactForm]] = []
     is_open, is_accepted = handoff.ended_at is None, handoff.stage != Handoff.Stage.MQL
     is_returned = handoff.stage in (Handoff.Stage.RECYCLED, Handoff.Stage.REJECTED)
-    if is_asked and may_answer(user, handoff):
+    speaks_for_marketing = (stands.is_asked or stands.is_disputable) and disputes.may_answer(user, handoff)
+    if speaks_for_marketing and stands.is_asked:
         found.append(AnswerForm)
+    if speaks_for_marketing and stands.is_disputable:
+        found.append(DisputeForm)
+    if stands.is_disputed and disputes.may_decide(user):
+        found.append(DecideForm)
+    if stands.is_exclusion_asked and exclusions.may_decide(user):
+        found.append(DecideExclusionForm)
     if may_take(user, handoff):
         found.append(TakeForm)
     if may_work(user, handoff):
@@ -300,11 +366,11 @@ def offered(handoff: Handoff, user: User, *, is_held: bool, is_asked: bool, is_m
             found += [RecycleForm, RejectForm] if is_accepted else [AcceptForm, RecycleForm, RejectForm]
         if is_accepted and not is_returned:
             found.append(OutcomeForm)
-        if is_open and not is_held:
+        if is_open and not stands.is_held:
             found.append(HoldForm)
         found.append(AskForm)
-    if is_missed and answers.may_answer(user, handoff):
-        found.append(AnswerMissForm)
+    if (stands.is_missed or stands.is_excludable) and answers.may_answer(user, handoff):
+        found += [AnswerMissForm] * stands.is_missed + [ExcludeForm] * stands.is_excludable
     if is_open and may_assign(user, handoff):
         found.append(AssignForm)
     return found

@@ -56,7 +56,19 @@ DISPOSITION = np.dtype(
 )
 OUTCOME = np.dtype([("row", "i8"), ("at", "M8[us]"), ("id", "i8"), ("entered_at", "M8[us]")])
 HOLD = np.dtype([("row", "i8"), ("at", "M8[us]"), ("id", "i8"), ("ended_at", "M8[us]")])
-DISPUTE = np.dtype([("row", "i8"), ("at", "M8[us]"), ("id", "i8"), ("answered_at", "M8[us]"), ("upheld", "?")])
+DISPUTE = np.dtype(
+    [
+        ("row", "i8"),
+        ("at", "M8[us]"),
+        ("id", "i8"),
+        ("answered_at", "M8[us]"),
+        ("upheld", "?"),
+        ("asks", "?"),  # sales asks marketing; else marketing disputes a decision (rule N10)
+    ]
+)
+# A handoff that RevOps takes out of a promise (rule N9).
+EXCLUSION = np.dtype([("row", "i8"), ("at", "M8[us]"), ("promise", "i8")])
+NO_EXCLUSIONS = np.empty(0, EXCLUSION)
 # A step of a ladder that was looked at: of which promise and clock, and its place among the promise's steps.
 ESCALATION = np.dtype([("row", "i8"), ("promise", "i8"), ("subject", "i8"), ("step", "i8")])
 NO_ESCALATIONS = np.empty(0, ESCALATION)
@@ -74,6 +86,7 @@ class Facts:
     holds: np.ndarray
     disputes: np.ndarray
     escalations: np.ndarray = field(default_factory=lambda: NO_ESCALATIONS)
+    exclusions: np.ndarray = field(default_factory=lambda: NO_EXCLUSIONS)
 
 
 class History:
@@ -91,6 +104,7 @@ class History:
         self.outcomes = known(facts.outcomes, now)
         self.holds = merged(known(facts.holds, now), now)
         self.disputes = known(facts.disputes, now)
+        self.exclusions = known(facts.exclusions, now)
         # Late entries are evidence but stop no clock (rule A4).
         self.timely_dispositions = self._timely(self.dispositions)
         self.timely_outcomes = self._timely(self.outcomes)

@@ -10,8 +10,9 @@ from django.urls import reverse
 from agreements.catalogue import CATALOGUE
 from agreements.models import Agreement, Commitment, Step, Version
 from leads import clocks
-from leads.routing_rules import RoutingCriterion, RoutingRule, RoutingSeat  # noqa: F401 (Django finds the tables here)
-from slaportal.models import Team, User
+from leads.followups import Answer, ExclusionRequest, Task  # noqa: F401 (Django finds the tables here)
+from leads.routing_rules import RoutingCriterion, RoutingRule, RoutingSeat  # noqa: F401 (here too)
+from slaportal.models import Party, Team, User
 
 
 class LeadQuerySet(models.QuerySet):
@@ -377,6 +378,8 @@ class Disposition(Voidable):
     from_system = models.BooleanField(default=False)
     by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     note = models.TextField(blank=True)
+    back_on = models.DateField(null=True, blank=True, help_text="When a recycled lead may come back.")
+    criterion = models.CharField(max_length=300, blank=True, help_text="What of the definition failed, says sales.")
 
     class Meta:
         ordering = ["at", "id"]
@@ -385,7 +388,12 @@ class Disposition(Voidable):
                 condition=~Q(verdict="accepted") | Q(reason__isnull=True),
                 name="disposition_accepted_without_reason",
                 violation_error_message="Accepting needs no reason.",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(back_on=None) | Q(verdict="recycled"),
+                name="disposition_back_when_recycled",
+                violation_error_message="Only what is recycled comes back.",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -451,9 +459,10 @@ class Hold(models.Model):
 
 
 class Dispute(models.Model):
-    """A question to marketing, or a protest against a disposition, that is owed an answer."""
+    """Sales asks marketing, who owes an answer; or marketing disputes a decision of sales, and RevOps decides (N10)."""
 
     handoff = models.ForeignKey(Handoff, models.CASCADE, related_name="disputes")
+    party = models.CharField(max_length=12, choices=Party, default=Party.SALES, help_text="Who opened it.")
     opened_at = models.DateTimeField()
     opened_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     comment = models.TextField()
@@ -477,6 +486,7 @@ class Dispute(models.Model):
 
 
 TIMED_KINDS = tuple(kind.code for kind in CATALOGUE.values() if kind.has_limit)
+SALES_KINDS = tuple(kind.code for kind in CATALOGUE.values() if kind.party == Party.SALES)
 
 
 class ClockQuerySet(models.QuerySet):
@@ -493,6 +503,13 @@ class ClockQuerySet(models.QuerySet):
     def deciding(self) -> Self:
         """One clock for each handoff and commitment: the one that gives the handoff its state (rule N2)."""
         return self.filter(decides=True)
+
+    def excludable(self) -> Self:
+        """Missed or open promises of sales, of which nobody has asked yet not to count them (rule N9)."""
+        asked = ExclusionRequest.objects.filter(handoff=OuterRef("handoff"), commitment=OuterRef("commitment"))
+        states, kinds = (Clock.State.MISSED, Clock.State.OPEN), SALES_KINDS
+        found = self.filter(state__in=states, commitment__kind__in=kinds)
+        return found.filter(~Exists(asked.exclude(granted=False)))
 
     def unanswered(self) -> Self:
         """Promises with a time limit that were missed, of which nobody has said why."""
@@ -585,50 +602,3 @@ class Escalation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.step} ({self.get_state_display().lower()})"
-
-
-class Answer(models.Model):
-    """What the owner or the manager says of a miss, in one line: why it happened, and what is done about it."""
-
-    handoff = models.ForeignKey(Handoff, models.CASCADE, related_name="answers")
-    commitment = models.ForeignKey(Commitment, models.PROTECT, related_name="answers")
-    cause = models.CharField(max_length=200)
-    action = models.CharField(max_length=200)
-    by = models.ForeignKey(User, models.PROTECT, related_name="+")
-    at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["at", "id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["handoff", "commitment"],
-                name="answer_once",
-                violation_error_message="This miss has been answered already.",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.cause} → {self.action}"
-
-
-class Task(models.Model):
-    """Something that RevOps is asked to look into, opened by a step of a ladder."""
-
-    step = models.ForeignKey(Step, models.PROTECT, null=True, related_name="+")
-    handoff = models.ForeignKey(Handoff, models.CASCADE, null=True, related_name="tasks")
-    agreement = models.ForeignKey(Agreement, models.CASCADE, related_name="tasks")
-    title = models.CharField(max_length=200)
-    opened_at = models.DateTimeField()
-    done_at = models.DateTimeField(null=True)
-    done_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
-    note = models.CharField(max_length=300, blank=True, help_text="What was found.")
-
-    class Meta:
-        ordering = ["-opened_at", "-id"]
-        indexes = [
-            # The list of what is still to be done.
-            models.Index(fields=["-opened_at"], name="task_open", condition=Q(done_at=None)),
-        ]
-
-    def __str__(self) -> str:
-        return self.title

@@ -14,6 +14,7 @@ RULES: dict[str, tuple[str, str]] = {
     "out_of_scope": ("The lead is outside what this commitment covers.", "N2"),
     "below_definition": ("The lead was handed over below the agreed definition.", "N7"),
     "over_cap": ("Beyond the agreed number of handoffs in its month.", "N7"),
+    "granted": ("Somebody asked to exclude it, and RevOps granted it.", "N9"),
     "nothing_asked": ("Nobody disputed or asked for data.", "N2"),
     "delivered": ("A first handoff that meets the definition.", "volume"),
     "returned": ("A recycled lead that came back does not count again.", "volume"),

@@ -136,12 +136,19 @@ def _evaluate_locked(rows: Sequence[tuple[int, int]], now: datetime) -> int:
     closures = closures_by_calendar()
     for version in Version.objects.filter(pk__in=by_version).prefetch_related("commitments__steps"):
         agreed = terms.of(version)
-        history = facts.load(by_version[version.pk], agreed, version.agreement_id, steps_of(version, agreed))
+        promises, steps = promises_of(version, agreed), steps_of(version, agreed)
+        ids = by_version[version.pk]
+        history = facts.load(ids, agreed, version.agreement_id, promises=promises, steps=steps)
         verdicts = clocks.evaluate(agreed, agreed.business_times(closures), history, max(now, newest(history)))
-        commitments = {commitment.code: commitment.pk for commitment in version.commitments.all()}
-        clock_rows.write(history.handoffs["id"], [commitments[promise.code] for promise in agreed.promises], verdicts)
+        clock_rows.write(history.handoffs["id"], sorted(promises, key=promises.__getitem__), verdicts)
         _write_handoffs(history)
     return len(rows)
+
+
+def promises_of(version: Version, agreed: Terms) -> dict[int, int]:
+    """The index in the terms of each commitment of a version, by its id. Reads `version.commitments`."""
+    index = {promise.code: promise.index for promise in agreed.promises}
+    return {commitment.pk: index[commitment.code] for commitment in version.commitments.all()}
 
 
 def steps_of(version: Version, agreed: Terms) -> dict[int, tuple[int, int]]:
@@ -163,6 +170,7 @@ def newest(history: Facts) -> datetime:
     before somebody logged an attempt must not forget that attempt."""
     moments = [events["at"] for events in (history.attempts, history.dispositions, history.outcomes, history.holds)]
     moments += [history.holds["ended_at"], history.disputes["at"], history.disputes["answered_at"]]
+    moments.append(history.exclusions["at"])
     # An end that was entered late excludes from its entry on (rule C7).
     moments += [history.dispositions["entered_at"], history.assignments["at"], history.handoffs["qualified_at"]]
     known = np.concatenate(moments)

@@ -1,7 +1,7 @@
 """The time line of a handoff: everything that happened to it and what each clock made of it, in order. Reads only."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
@@ -20,12 +20,14 @@ from leads.models import (
     Clock,
     Direction,
     Disposition,
+    Dispute,
     Escalation,
+    ExclusionRequest,
     Handoff,
     Outcome,
     Voidable,
 )
-from slaportal.models import User
+from slaportal.models import Party, User
 from slaportal.templatetags.display import duration
 
 COUNTS_FOR_NOTHING = "counts for nothing"
@@ -153,10 +155,9 @@ def events_of(
         if held.ended_at:
             events.append(Event(held.ended_at, "play_circle", "Released", held.released_by))
     for dispute in handoff.disputes.all():
-        events.append(Event(dispute.opened_at, "help", "Asked marketing", dispute.opened_by, dispute.comment))
-        if dispute.answered_at:
-            text = "Marketing upheld it" if dispute.upheld else "Marketing answered"
-            events.append(Event(dispute.answered_at, "quick_phrases", text, dispute.answered_by, dispute.answer))
+        events += _dispute(dispute)
+    for request in handoff.exclusion_requests.all():
+        events += _exclusion(request)
     events.sort(key=lambda event: event.at)
     _add_clocks(events, handoff.clocks.all(), now)
     return sorted(events, key=lambda event: event.at)
@@ -214,7 +215,11 @@ def _disposition(disposition: Disposition, is_late: Callable[[Disposition], bool
     }[disposition.verdict]
     marks = [EVIDENCE_ONLY] if is_late(disposition) else []
     tone = "" if disposition.voided_at else tone
-    return Event(disposition.at, icon, str(disposition), disposition.by, disposition.note, tone, disposition, marks)
+    said = [disposition.note] if disposition.note else []
+    said += [f"Failed, says sales: {disposition.criterion}"] if disposition.criterion else []
+    said += [f"May come back on {disposition.back_on:%-d %B %Y}"] if disposition.back_on else []
+    detail = "\n".join(said)
+    return Event(disposition.at, icon, str(disposition), disposition.by, detail, tone, disposition, marks)
 
 
 def _outcome(outcome: Outcome, is_late: Callable[[Outcome], bool]) -> Event:
@@ -223,6 +228,31 @@ def _outcome(outcome: Outcome, is_late: Callable[[Outcome], bool]) -> Event:
     marks = [EVIDENCE_ONLY] if is_late(outcome) else []
     tone = "bad" if outcome.kind == Outcome.Kind.LOST else "ok"
     return Event(outcome.at, icon[outcome.kind], str(outcome), outcome.by, amount, tone, outcome, marks)
+
+
+def _dispute(dispute: Dispute) -> Iterator[Event]:
+    """What sales asked and marketing answered; or what marketing disputed and RevOps decided."""
+    is_question = dispute.party == Party.SALES
+    icon, text = ("help", "Asked marketing") if is_question else ("balance", "Marketing disputes the decision")
+    yield Event(dispute.opened_at, icon, text, dispute.opened_by, dispute.comment, fact=dispute)
+    if not dispute.answered_at:
+        return
+    icon, text, tone = "quick_phrases", "Marketing answered", ""
+    if dispute.upheld:
+        icon, text, tone = "gavel", "The dispute is upheld: it counts as accepted", "ok"
+    elif not is_question:
+        icon, text = "gavel", "The dispute is not upheld: the decision stands"
+    yield Event(dispute.answered_at, icon, text, dispute.answered_by, dispute.answer, tone, dispute)
+
+
+def _exclusion(request: ExclusionRequest) -> Iterator[Event]:
+    """Somebody asked not to count a promise, and what RevOps decided."""
+    text = f"Asked to exclude “{request.commitment}”"
+    yield Event(request.asked_at, "do_not_disturb_on", text, request.asked_by, request.reason, fact=request)
+    if request.decided_at:
+        text = f"{'Excluded' if request.granted else 'Not excluded'}: “{request.commitment}”"
+        mark = [("counts nowhere", "N9")] if request.granted else []
+        yield Event(request.decided_at, "gavel", text, request.decided_by, request.note, fact=request, marks=mark)
 
 
 def _add_clocks(events: list[Event], timed: Iterable[Clock], now: datetime) -> None:

@@ -1,11 +1,11 @@
-"""What sales does with a handoff: attempts, dispositions, holds, outcomes, disputes. Each fact re-evaluates its clocks.
+"""What sales does with a handoff: attempts, dispositions, holds, outcomes. Each fact re-evaluates its clocks.
 
 Facts are append-only: a correction voids the row, which stays visible and counts nowhere (rule A4).
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
@@ -21,7 +21,6 @@ from leads.models import (
     Channel,
     Direction,
     Disposition,
-    Dispute,
     Handoff,
     Hold,
     Lead,
@@ -65,6 +64,8 @@ class Decision:
     reason: ReasonCode | None = None
     at: datetime | None = None
     note: str = ""
+    back_on: date | None = None
+    criterion: str = ""
 
 
 @dataclass(frozen=True)
@@ -218,6 +219,8 @@ def dispose(
                 from_system=from_system,
                 by=by,
                 note=decision.note,
+                back_on=decision.back_on,
+                criterion=decision.criterion,
             )
         )
     Disposition.objects.bulk_create(created, batch_size=CHUNK)
@@ -349,39 +352,6 @@ def release(handoffs: Sequence[Handoff], *, by: User | None, now: datetime) -> i
     count = Hold.objects.filter(handoff__in=fresh, ended_at=None).update(ended_at=now, released_by=by)
     timekeeping.evaluate_handoffs(fresh, now=now)
     return count
-
-
-@transaction.atomic
-def open_dispute(handoff: Handoff, *, comment: str, by: User | None, now: datetime) -> Dispute:
-    """Ask marketing for data, or protest against a disposition; marketing owes an answer."""
-    if not comment.strip():
-        raise Refused("Say what is missing or wrong.")
-    _refuse_late_dispute(handoff, now)
-    dispute = Dispute.objects.create(handoff=handoff, comment=comment.strip(), opened_by=by, opened_at=now)
-    timekeeping.evaluate_handoffs([handoff.pk], now=now)
-    return dispute
-
-
-def _refuse_late_dispute(handoff: Handoff, now: datetime) -> None:
-    """A decision can be disputed within the agreed days; asking for data before one is always in time."""
-    decided = handoff.dispositions.valid().exclude(verdict=Verdict.ACCEPTED).order_by("at", "id").last()
-    if decided is None:
-        return
-    agreed = terms.of(handoff.version)
-    calendar = agreed.business_times(closures_by_calendar())[agreed.calendar]
-    if calendar.elapsed(decided.at, now).total_seconds() > agreed.dispute_seconds:
-        raise Refused("The agreed time to dispute this decision is over.")
-
-
-@transaction.atomic
-def answer_dispute(dispute: Dispute, *, answer: str, upheld: bool, by: User | None, now: datetime) -> None:
-    """Answer a dispute once; an upheld one counts as accepted."""
-    fresh = Dispute.objects.select_for_update().get(pk=dispute.pk)
-    if fresh.answered_at is not None:
-        raise Refused("This has been answered already.")
-    fresh.answer, fresh.upheld, fresh.answered_by, fresh.answered_at = answer.strip(), upheld, by, now
-    fresh.save(update_fields=["answer", "upheld", "answered_by", "answered_at"])
-    timekeeping.evaluate_handoffs([fresh.handoff_id], now=now)
 
 
 def locked(handoffs: Iterable[Handoff]) -> dict[int, Handoff]:

@@ -18,8 +18,22 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 from django_tables2 import RequestConfig
 
-from leads import answers, dossier, filters, forms, handovers, routing, tables, timeline, tracking, worklist
+from leads import (
+    answers,
+    disputes,
+    dossier,
+    exclusions,
+    filters,
+    forms,
+    handovers,
+    routing,
+    tables,
+    timeline,
+    tracking,
+    worklist,
+)
 from leads.models import Attempt, Clock, Disposition, Handoff, Outcome
+from slaportal.models import User
 from slaportal.refusal import Refused
 
 PAGE = 25
@@ -104,8 +118,7 @@ def _page(request: HttpRequest, pk: int, *, refused: forms.FactForm | None = Non
     """The page of a handoff, with a form as it was refused, if one was."""
     found, user = _find(request, pk), request.user
     shown = dossier.of(found, user, now=timezone.now(), zone=timezone.get_current_timezone())
-    stands = {"is_held": shown.held is not None, "is_asked": shown.asked is not None}
-    offered = forms.offered(found, user, is_missed=shown.is_unanswered, **stands)
+    offered = forms.offered(found, user, shown.stands)
     may_work = forms.may_work(user, found)
     for event in chain.from_iterable(shown.events):
         if may_work and event.kind in VOIDS and not event.is_voided and forms.may_void(user, event.fact):
@@ -268,11 +281,11 @@ def record_outcome(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def open_dispute(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask marketing for data, or protest."""
+def ask_marketing(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask marketing for data."""
 
     def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
-        return tracking.open_dispute(found, by=request.user, now=now, **given)
+        return disputes.ask(found, by=request.user, now=now, **given)
 
     return _submit(request, pk, forms.AskForm, verb, "Asked: marketing owes an answer.")
 
@@ -330,18 +343,65 @@ def answer_miss(request: HttpRequest, pk: int) -> HttpResponse:
     return _submit(request, pk, forms.AnswerMissForm, verb, "Answered.", allowed=answers.may_answer)
 
 
+@require_POST
+def ask_exclusion(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask RevOps not to count a promise here."""
+
+    def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
+        return exclusions.ask(found, by=request.user, now=now, **given)
+
+    return _submit(request, pk, forms.ExcludeForm, verb, "Asked: RevOps decides.", allowed=answers.may_answer)
+
+
 # --- What others do ------------------------------------------------------------------------------------------------
 
 
 @require_POST
-def answer_dispute(request: HttpRequest, pk: int) -> HttpResponse:
-    """Answer what sales asked."""
+def answer_question(request: HttpRequest, pk: int) -> HttpResponse:
+    """Marketing answers what sales asked."""
 
-    def verb(found: Handoff, given: dict[str, Any], now: datetime) -> None:
-        asked = given.pop("dispute")
-        tracking.answer_dispute(asked, by=request.user, now=now, **given)
+    def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
+        return disputes.answer(given["dispute"], answer=given["answer"], by=request.user, now=now)
 
-    return _submit(request, pk, forms.AnswerForm, verb, "Answered.", allowed=forms.may_answer)
+    return _submit(request, pk, forms.AnswerForm, verb, "Answered.", allowed=disputes.may_answer)
+
+
+@require_POST
+def dispute_decision(request: HttpRequest, pk: int) -> HttpResponse:
+    """Marketing disputes that sales gave the handoff back."""
+
+    def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
+        return disputes.dispute(found, by=request.user, now=now, **given)
+
+    return _submit(request, pk, forms.DisputeForm, verb, "Disputed: RevOps decides.", allowed=disputes.may_answer)
+
+
+@require_POST
+def decide_dispute(request: HttpRequest, pk: int) -> HttpResponse:
+    """RevOps decides what marketing disputed."""
+
+    def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
+        return disputes.decide(given.pop("dispute"), by=request.user, now=now, **given)
+
+    return _submit(request, pk, forms.DecideForm, verb, "Decided.", allowed=_decides_disputes)
+
+
+@require_POST
+def decide_exclusion(request: HttpRequest, pk: int) -> HttpResponse:
+    """RevOps decides whether a promise counts here."""
+
+    def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
+        return exclusions.decide(given.pop("request"), by=request.user, now=now, **given)
+
+    return _submit(request, pk, forms.DecideExclusionForm, verb, "Decided.", allowed=_decides_exclusions)
+
+
+def _decides_disputes(user: User, found: Handoff) -> bool:
+    return disputes.may_decide(user)
+
+
+def _decides_exclusions(user: User, found: Handoff) -> bool:
+    return exclusions.may_decide(user)
 
 
 @require_POST

@@ -16,7 +16,7 @@ from django.db.models import Min
 
 from agreements.calendars import BusinessCalendar
 from agreements.models import Agreement
-from leads import escalations, intake, routing, timekeeping, tracking
+from leads import disputes, escalations, intake, routing, timekeeping, tracking
 from leads.models import Clock, Dispute, Handoff, Lead, ReasonCode
 from leads.periods import MONTH, Period
 from reports import demo_cast, pace, scorecards
@@ -168,12 +168,14 @@ class Telling:
                 tracking.hold([handoff], reason=values["reason"], by=owner, now=now)
             case "release":
                 tracking.release([handoff], by=owner, now=now)
-            case "question" | "protest":
-                by = owner if fact.what == "question" else marketing
-                self.disputes[fact.lead] = tracking.open_dispute(handoff, comment=values["comment"], by=by, now=now)
+            case "question":
+                self.disputes[fact.lead] = disputes.ask(handoff, **values, by=owner, now=now)
+            case "protest":
+                self.disputes[fact.lead] = disputes.dispute(handoff, **values, by=marketing, now=now)
             case "answer":
-                by = self.cast.manager if values["upheld"] else marketing
-                tracking.answer_dispute(self.disputes[fact.lead], **values, by=by, now=now)
+                disputes.answer(self.disputes[fact.lead], **values, by=marketing, now=now)
+            case "ruling":
+                disputes.decide(self.disputes[fact.lead], **values, by=self.cast.revops, now=now)
 
     def _evening(self, now: datetime) -> None:
         """What was done during the day, entered together: many rows of one kind in one call."""

@@ -49,7 +49,8 @@ class Arrival:
 class Fact:
     """What happened at `at` to the latest handoff of the lead with this external id, and was entered at `written`.
 
-    `what` is attempt, decision, outcome, hold, release, question, protest, answer or assignment; `values` belong to it.
+    `what` is attempt, decision, outcome, hold, release, question, protest, answer, ruling or assignment; `values` go
+    with it.
     """
 
     written: datetime
@@ -226,11 +227,16 @@ class Plot:
         self._returning[month].append(Visit(again))
 
     def _ask(self, visit: Visit, at: datetime, what: str, words: tuple[str, str]) -> None:
-        """A question to marketing, or marketing's protest, and the answer, within two business days unless late."""
+        """A question to marketing and its answer, or marketing's protest and RevOps' ruling: within two business days,
+        unless late.
+        """
         comment, answer = words
         days = (2.2, 4) if "slow answer" in visit.marks else (0.1, 1.7)
         self._fact(visit, what, at, comment=comment)
-        self._fact(visit, "answer", self._later_days(at, *days), answer=answer, upheld=what == "protest")
+        if what == "protest":
+            self._fact(visit, "ruling", self._later_days(at, *days), answer=answer, upheld=True)
+        else:
+            self._fact(visit, "answer", self._later_days(at, *days), answer=answer)
 
     def _attempts(self, visit: Visit, first: datetime, until: datetime, number: int) -> datetime:
         """So many attempts without an answer, spread over the open hours up to `until`; when the last one was."""

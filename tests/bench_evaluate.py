@@ -161,7 +161,7 @@ def compare() -> int:
 
     version = Version.objects.prefetch_related("commitments__steps").get()
     agreed = terms.of(version)
-    steps = timekeeping.steps_of(version, agreed)
+    promises, steps = timekeeping.promises_of(version, agreed), timekeeping.steps_of(version, agreed)
     ids = list(Handoff.objects.order_by("pk").values_list("pk", flat=True))
     with connection.cursor() as cursor:
         for table in ("handoff", "assignment", "attempt", "disposition", "escalation", "lead"):
@@ -171,7 +171,8 @@ def compare() -> int:
 
     def read() -> None:
         for begin in range(0, len(ids), timekeeping.RANGE):
-            facts.load(ids[begin : begin + timekeeping.RANGE], agreed, version.agreement_id, steps)
+            some = ids[begin : begin + timekeeping.RANGE]
+            facts.load(some, agreed, version.agreement_id, promises=promises, steps=steps)
 
     def clocks_as_copied() -> bytes:
         names = ", ".join(clock_rows.CLOCK_COLUMNS)

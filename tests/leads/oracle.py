@@ -77,6 +77,14 @@ class Hold(Fact):
 class Dispute(Fact):
     answered_at: datetime | None = None
     upheld: bool = False
+    asks: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exclusion(Fact):
+    """RevOps takes the handoff out of a promise, by its index (N9)."""
+
+    promise: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +108,7 @@ class History:
     outcomes: Sequence[Fact] = ()
     holds: Sequence[Hold] = ()
     disputes: Sequence[Dispute] = ()
+    exclusions: Sequence[Exclusion] = ()
     looked_at: frozenset[tuple[int, int, int]] = frozenset()
 
 
@@ -315,7 +324,11 @@ class Reading:
                 found[n].subject,
             ),
         )
-        return [clock._replace(decides=n == worst) for n, clock in enumerate(found)]
+        found = [clock._replace(decides=n == worst) for n, clock in enumerate(found)]
+        if not excluded and any(fact.promise == promise.index for fact in self.known(self.history.exclusions)):
+            gone = {"state": "excluded", "rule": "granted", "look": None, "step_at": None, "step": None}
+            return [clock._replace(**gone) for clock in found]
+        return found
 
     def excluded_whatever_happens(self, promise: Promise) -> str | None:
         """N2 and N7."""
@@ -365,11 +378,12 @@ class Reading:
         return clock._replace(state="excluded", rule=rule, charged_to=self.owner(self.ended_at))
 
     def dispute_answers(self, promise: Promise) -> list[Clock]:
-        if not self.disputes:
+        asked = [dispute for dispute in self.disputes if dispute.asks]
+        if not asked:
             charged_to = self.owner(self.history.qualified_at)
             return [self.blank(promise)._replace(state="excluded", rule="nothing_asked", charged_to=charged_to)]
         answers = []
-        for dispute in self.disputes:
+        for dispute in asked:
             answered = dispute.answered_at if self.answered(dispute) else None
             answers.append(self.run(promise, dispute.at, subject=dispute.id, stop=answered))
         return answers
@@ -585,6 +599,7 @@ def facts_of(histories: Sequence[History]) -> Facts:
         "outcomes": arrays.OUTCOME,
         "holds": arrays.HOLD,
         "disputes": arrays.DISPUTE,
+        "exclusions": arrays.EXCLUSION,
     }
     looked_at = [
         (row, promise, subject, place)

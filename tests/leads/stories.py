@@ -15,6 +15,7 @@ from tests.leads.oracle import (
     Clock,
     Disposition,
     Dispute,
+    Exclusion,
     Fact,
     History,
     Hold,
@@ -55,6 +56,8 @@ WORDS = {
     "won": ("outcomes", Fact, {}),
     "held": ("holds", Hold, {}),
     "asked": ("disputes", Dispute, {}),
+    "disputed": ("disputes", Dispute, {"asks": False}),
+    "granted": ("exclusions", Exclusion, {}),
 }
 FLAGS = {
     "returned": {"first": False},

@@ -30,7 +30,8 @@ completeness
 -          excluded: out_of_scope           10:00  -      10:00  -     out_of_scope
 acceptance_rate
 -          met: accepted                    10:00  -      11:00  -     accepted 11:00
--          met: dispute_upheld              10:00  -      12:00  -     rejected 12:00; asked 13:00 to 14:00 upheld
+-          met: dispute_upheld              10:00  -      12:00  -     rejected 12:00; disputed 13:00 to 14:00 upheld
+-          excluded: granted                10:00  -      12:00  -     called 11:00; rejected 12:00; granted 13:00
 -          missed: rejected_for_quality     10:00  -      12:00  -     called 11:00; rejected 12:00 bad fit
 -          open: undecided                  10:00  -      -      -     -
 -          excluded: not_about_quality      10:00  -      12:00  -     recycled 12:00 bad timing
@@ -40,6 +41,7 @@ dispute_answer
 -          missed: past_limit               11:00  15:00  16:00  5:00  asked 11:00 to 16:00
 -          open: running                    11:00  15:00  -      -     asked 11:00; now 12:00
 -          excluded: nothing_asked          -      -      -      -     -
+-          excluded: nothing_asked          -      -      -      -     disputed 11:00
 routing
 qualified  met: within_limit                10:00  14:00  11:00  1:00  assigned 11:00
 qualified  missed: past_limit               10:00  14:00  16:00  6:00  assigned 16:00
@@ -63,6 +65,7 @@ qualified  met: within_limit                10:00  14:00  11:00  1:00  called 11
 qualified  missed: past_limit               10:00  14:00  16:00  6:00  called 16:00
 qualified  open: on_hold                    10:00  -      -      -     held 11:00; now 16:00
 qualified  excluded: ended_without_contact  10:00  14:00  -      -     rejected 12:00 duplicate
+qualified  excluded: granted                10:00  14:00  16:00  6:00  called 16:00; granted 17:00
 routed     met: within_limit                11:00  15:00  12:00  1:00  assigned 11:00; called 12:00
 routed     missed: limit_used_up            11:00  15:00  -      -     assigned 11:00
 routed     open: not_started                -      -      -      -     now 12:00

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from agreements.models import Step
-from leads import escalations, intake, routing, ticking, timekeeping, tracking
+from leads import disputes, escalations, intake, routing, ticking, timekeeping, tracking
 from leads.models import Assignment, Clock, Escalation, Handoff, Task
 from slaportal import roles
 from slaportal.models import Notice
@@ -330,14 +330,14 @@ def test_what_is_due_and_untouched_is_found_for_the_auditor(ladder):
     assert count >= 1 and since == MONDAY + 4 * HOUR
 
 
-def test_a_dispute_that_marketing_does_not_answer_reaches_its_manager(draft, rita, max_, sofia, mona, ron, marketing):
+def test_a_question_that_marketing_does_not_answer_reaches_its_manager(draft, rita, max_, sofia, mona, ron, marketing):
     marketing.manager = max_
     marketing.save()
     commitment = make_commitment(draft, "dispute_answer", position=9)
     Step.objects.create(commitment=commitment, share=100, action="tell manager")
     agree(draft, by=rita, marketing=max_, sales=sofia, now=MONDAY - timedelta(days=7))
     (handoff,) = receive("A")
-    tracking.open_dispute(handoff, comment="No phone number.", by=ron, now=MONDAY + HOUR)
+    disputes.ask(handoff, comment="No phone number.", by=ron, now=MONDAY + HOUR)
     sweep(5.1)
     assert history() == [("100 %: tell the manager", "fired", "told Max")]
     assert Escalation.objects.get().subject == handoff.disputes.get().pk

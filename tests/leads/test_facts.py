@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from agreements import terms
 from agreements.models import Step, local_midnight
-from leads import facts, history, timekeeping, tracking
-from leads.models import Assignment, Dispute, Escalation, Handoff, Lead, ReasonCode
+from leads import disputes, facts, history, timekeeping, tracking
+from leads.models import Assignment, Dispute, Escalation, ExclusionRequest, Handoff, Lead, ReasonCode
 from tests.conftest import MONDAY, agree, receive
 
 HOUR, DAY, MICROSECOND = timedelta(hours=1), timedelta(days=1), timedelta(microseconds=1)
@@ -82,6 +82,30 @@ def load(*handoffs: Handoff) -> history.Facts:
 
 
 @pytest.mark.django_db
+def test_what_revops_granted_names_its_promise_and_what_is_declined_or_waits_is_no_fact(version, ron, rita):
+    first, second = receive("A", "B")
+    one, other, *_ = version.commitments.all()
+    asked = {"asked_by": ron, "asked_at": MONDAY, "reason": "Away"}
+    decided = {"decided_by": rita, "decided_at": MONDAY + HOUR}
+    ExclusionRequest.objects.create(handoff=second, commitment=other, granted=True, **asked, **decided)
+    ExclusionRequest.objects.create(handoff=second, commitment=one, granted=False, **asked, **decided)
+    ExclusionRequest.objects.create(handoff=first, commitment=one, **asked)
+    agreed = terms.of(version)
+    promises = timekeeping.promises_of(version, agreed)
+    found = facts.load([second.pk, first.pk], agreed, version.agreement_id, promises=promises).exclusions
+    expected = (1, utc(MONDAY + HOUR), agreed.promise(other.code).index)
+    assert [(row["row"], row["at"], row["promise"]) for row in found] == [expected]
+
+
+@pytest.mark.django_db
+def test_a_dispute_of_marketing_asks_nobody(version, ron, max_):
+    (handoff,) = receive()
+    for party, by in (("sales", ron), ("marketing", max_)):
+        Dispute.objects.create(handoff=handoff, party=party, comment="Why?", opened_by=by, opened_at=MONDAY)
+    assert load(handoff).disputes["asks"].tolist() == [True, False]
+
+
+@pytest.mark.django_db
 def test_facts_name_the_row_of_their_handoff_and_come_in_the_order_of_time_and_id(version, ron):
     first, second = handoffs = receive("A", "B")
     later = MONDAY + 5 * HOUR
@@ -145,14 +169,14 @@ def test_a_disposition_carries_what_its_reason_says(version, ron):
 def test_an_open_hold_and_an_open_dispute_have_no_end(version, ron):
     (handoff,) = receive()
     tracking.hold([handoff], reason="away", by=ron, now=MONDAY)
-    tracking.open_dispute(handoff, comment="Why?", by=ron, now=MONDAY)
+    disputes.ask(handoff, comment="Why?", by=ron, now=MONDAY)
     found = load(handoff)
     assert np.isnat(found.holds["ended_at"]).tolist() == np.isnat(found.disputes["answered_at"]).tolist() == [True]
     tracking.release([handoff], by=ron, now=MONDAY + HOUR)
-    tracking.answer_dispute(Dispute.objects.get(), answer="So.", upheld=True, by=ron, now=MONDAY + HOUR)
+    disputes.answer(Dispute.objects.get(), answer="So.", by=ron, now=MONDAY + HOUR)
     found = load(handoff)
     assert (found.holds["ended_at"][0], found.disputes["answered_at"][0]) == (utc(MONDAY + HOUR), utc(MONDAY + HOUR))
-    assert found.disputes["upheld"].tolist() == [True]
+    assert found.disputes["upheld"].tolist() == [False]
 
 
 @pytest.mark.django_db
@@ -197,9 +221,9 @@ def test_steps_that_were_looked_at_name_their_promise_and_their_place_in_its_lad
     agreed = terms.of(version)
     steps = timekeeping.steps_of(version, agreed)
     index = agreed.promise(response.code).index
-    found = facts.load([second.pk, third.pk, first.pk], agreed, version.agreement_id, steps).escalations
+    found = facts.load([second.pk, third.pk, first.pk], agreed, version.agreement_id, steps=steps).escalations
     assert sorted(found.tolist()) == [(0, index, 7, 0), (1, index, 0, 1)]
-    assert len(facts.load([third.pk], agreed, version.agreement_id, steps).escalations) == 0
+    assert len(facts.load([third.pk], agreed, version.agreement_id, steps=steps).escalations) == 0
     assert [agreed.promises[promise].steps[place].action for promise, place in (steps[early.pk], steps[late.pk])] == [
         *("tell owner", "tell manager")
     ]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from agreements import calendars, signoff
 from agreements.models import Agreement, Closure
-from leads import clocks, facts, intake, routing, timekeeping, tracking
+from leads import clocks, disputes, exclusions, facts, intake, routing, timekeeping, tracking
 from leads.models import (
     Attempt,
     AttemptOutcome,
@@ -309,7 +309,8 @@ OPS = st.one_of(
     st.tuples(st.just("dispose"), few, ago, st.sampled_from(DECISIONS), st.booleans()),
     st.tuples(st.just("outcome"), few, ago, st.sampled_from(Outcome.Kind.values), st.booleans()),
     st.tuples(st.just("hold"), few, ago),
-    st.tuples(st.sampled_from(["release", "assign", "ask", "answer", "void", "match", "close", "sign", "tick"]), few),
+    st.tuples(st.sampled_from(["release", "assign", "ask", "answer", "dispute", "exclude", "void", "match"]), few),
+    st.tuples(st.sampled_from(["close", "sign", "tick"]), few),
 )
 
 
@@ -366,11 +367,25 @@ class Story:
         routing.assign([(self.handoff(which), self.reps[which % 2])], why="", by=self.rita, now=self.now)
 
     def ask(self, which) -> None:
-        tracking.open_dispute(self.handoff(which), comment="Why?", by=self.rita, now=self.now)
+        disputes.ask(self.handoff(which), comment="Why?", by=self.rita, now=self.now)
+
+    def dispute(self, which) -> None:
+        disputes.dispute(self.handoff(which), comment="They do.", by=self.rita, now=self.now)
 
     def answer(self, which) -> None:
         for dispute in Dispute.objects.filter(answered_at=None)[:1]:
-            tracking.answer_dispute(dispute, answer="So.", upheld=which % 2 == 0, by=self.rita, now=self.now)
+            if dispute.party == "sales":
+                disputes.answer(dispute, answer="So.", by=self.rita, now=self.now)
+            else:
+                disputes.decide(dispute, answer="So.", upheld=which % 2 == 0, by=self.rita, now=self.now)
+
+    def exclude(self, which) -> None:
+        counted = Clock.objects.deciding().excludable().filter(handoff=self.handoff(which))[which % 2 :]
+        for clock in counted[:1]:
+            asked = exclusions.ask(
+                clock.handoff, commitment=clock.commitment, reason="Away", by=self.rita, now=self.now
+            )
+            exclusions.decide(asked, granted=which % 3 > 0, note="So.", by=self.reps[0], now=self.now)
 
     def void(self, which) -> None:
         verb, rows = (tracking.void_attempt, Attempt) if which % 2 else (tracking.void_disposition, Disposition)

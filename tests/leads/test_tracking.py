@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from agreements import calendars
 from leads import clocks, timekeeping, tracking
-from leads.models import Attempt, Clock, Disposition, Dispute, Handoff, Hold, Outcome, ReasonCode
+from leads.models import Attempt, Clock, Disposition, Handoff, Hold, Outcome, ReasonCode
 from leads.tracking import Decision, NewAttempt, NewOutcome
 from slaportal.refusal import Refused
 from tests.conftest import MONDAY, agree, make_commitment, receive
@@ -546,37 +546,6 @@ def test_a_system_may_tell_outcomes_before_the_acceptance_that_they_follow(versi
     assert row_of(handoff) == ("opportunity", MONDAY + 2 * HOUR)
 
 
-# --- Disputes ------------------------------------------------------------------------------------------------------
-
-
-def test_marketing_owes_an_answer_to_each_dispute_and_an_upheld_one_counts_as_accepted(agreed, ron, max_):
-    agreed(("dispute_answer", {}), ("acceptance_rate", {}))
-    (handoff,) = receive()
-    log(NewAttempt(lead=handoff.lead), by=ron)
-    dispose(handoff, "rejected", "no_budget")
-    assert state_of(handoff, "acceptance-rate") == (clocks.MISSED, "rejected_for_quality")
-    assert state_of(handoff, "dispute-answer") == (clocks.EXCLUDED, "nothing_asked")
-    dispute = tracking.open_dispute(handoff, comment=" They have one. ", by=max_, now=MONDAY + 2 * HOUR)
-    assert state_of(handoff, "dispute-answer") == (clocks.OPEN, "running")
-    tracking.answer_dispute(dispute, answer=" Right. ", upheld=True, by=ron, now=MONDAY + 3 * HOUR)
-    assert state_of(handoff, "dispute-answer") == (clocks.MET, "within_limit")
-    assert state_of(handoff, "acceptance-rate") == (clocks.MET, "dispute_upheld")
-    dispute.refresh_from_db()
-    assert (dispute.comment, dispute.answer, dispute.answered_by) == ("They have one.", "Right.", ron)
-    with pytest.raises(Refused, match="This has been answered already"):
-        tracking.answer_dispute(dispute, answer="No.", upheld=False, by=ron, now=MONDAY + 4 * HOUR)
-    second = tracking.open_dispute(handoff, comment="Whose?", by=max_, now=MONDAY + 4 * HOUR)
-    found = Clock.objects.filter(commitment__code="dispute-answer").order_by("subject")
-    assert [(clock.subject, clock.state) for clock in found] == [(dispute.pk, clocks.MET), (second.pk, clocks.OPEN)]
-
-
-def test_a_dispute_says_what_is_wrong(version, ron):
-    (handoff,) = receive()
-    with pytest.raises(Refused, match="Say what is missing or wrong"):
-        tracking.open_dispute(handoff, comment=" ", by=ron, now=MONDAY)
-    assert not Dispute.objects.exists()
-
-
 # --- Many, and two at once -----------------------------------------------------------------------------------------
 
 
@@ -677,13 +646,3 @@ def test_a_double_click_is_one_attempt_and_a_second_call_later_is_another(versio
     assert tracking.log_attempts([call], by=ron, now=MONDAY + moment) == []
     assert len(tracking.log_attempts([call], by=ruth, now=MONDAY + moment)) == 1
     assert len(tracking.log_attempts([call], by=ron, now=MONDAY + timedelta(seconds=11))) == 1
-
-
-def test_a_decision_can_be_disputed_for_the_agreed_days_and_no_longer(version, ron, max_):
-    (handoff,) = receive()
-    tracking.open_dispute(handoff, comment="Which campaign?", by=ron, now=MONDAY + 60 * DAY)
-    reason = ReasonCode.objects.get(code="not_qualified")
-    tracking.dispose([Decision(handoff, "rejected", reason)], by=ron, now=MONDAY + 60 * DAY)
-    tracking.open_dispute(handoff, comment="They are", by=max_, now=MONDAY + 67 * DAY)
-    with pytest.raises(Refused, match="time to dispute"):
-        tracking.open_dispute(handoff, comment="They are", by=max_, now=MONDAY + 68 * DAY)

@@ -18,6 +18,7 @@ from tests.leads.oracle import (
     Clock,
     Disposition,
     Dispute,
+    Exclusion,
     Fact,
     History,
     Hold,
@@ -209,7 +210,8 @@ def make_history(random: Random, number: int, begin: datetime, span: timedelta, 
 
     def dispute(fact: dict) -> Dispute:
         answered_at = later(fact)
-        return Dispute(**fact, answered_at=answered_at, upheld=answered_at is not None and random.random() < 0.5)
+        upheld = answered_at is not None and random.random() < 0.5
+        return Dispute(**fact, answered_at=answered_at, upheld=upheld, asks=random.random() < 0.7)
 
     def assignment(fact: dict) -> Assignment:
         return Assignment(**fact, owned=random.random() < 0.75)
@@ -231,6 +233,7 @@ def make_history(random: Random, number: int, begin: datetime, span: timedelta, 
         outcomes=[Fact(**entry(fact)) for fact in some(0, 0, 1, 2)],
         holds=[Hold(**fact, ended_at=later(fact)) for fact in some(0, 0, 1, 2, 3)],
         disputes=disputes,
+        exclusions=[Exclusion(**fact, promise=random.choice(terms.promises).index) for fact in some(0, 0, 0, 1)],
         looked_at=make_looked_at(random, terms, [0, *(fact.id for fact in [*assignments, *disputes])]),
     )
 

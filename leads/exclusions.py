@@ -1,0 +1,53 @@
+"""Requests not to count a handoff for a promise, and RevOps' decisions on them (rule N9)."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from agreements.models import Commitment
+from leads import answers, timekeeping, tracking
+from leads.models import Clock, ExclusionRequest, Handoff
+from slaportal.models import User
+from slaportal.refusal import Refused
+
+
+def may_decide(user: User) -> bool:
+    """Whether the person decides requests: RevOps."""
+    return user.has_perm("leads.change_exclusionrequest")
+
+
+@transaction.atomic
+def ask(handoff: Handoff, *, commitment: Commitment, reason: str, by: User, now: datetime) -> ExclusionRequest:
+    """Ask RevOps not to count what was missed, or still runs, of one promise of sales. Once, until it is declined."""
+    reason = " ".join(reason.split())
+    if not reason:
+        raise Refused("Say why it shall not count.")
+    if not answers.may_answer(by, handoff):
+        raise Refused(f"Only who owned {handoff}, or the manager of the team, can ask.")
+    tracking.locked([handoff])
+    asked = ExclusionRequest.objects.filter(handoff=handoff, commitment=commitment).exclude(granted=False).first()
+    if asked:
+        raise Refused(f"{asked.asked_by} has asked for that already.")
+    if not Clock.objects.deciding().excludable().filter(handoff=handoff, commitment=commitment).exists():
+        raise Refused(f"“{commitment}” is no promise of sales that is missed or open here.")
+    return ExclusionRequest.objects.create(
+        handoff=handoff, commitment=commitment, reason=reason[:300], asked_by=by, asked_at=now
+    )
+
+
+@transaction.atomic
+def decide(request: ExclusionRequest, *, granted: bool, note: str, by: User, now: datetime) -> ExclusionRequest:
+    """Grant a request, so that the handoff is excluded from the promise, or decline it; nobody decides the own one."""
+    if not note.strip():
+        raise Refused("Say why, in a sentence.")
+    if request.asked_by_id == by.pk:
+        raise Refused("Somebody else has to decide what you asked for.")
+    tracking.locked([request.handoff])
+    fresh = ExclusionRequest.objects.select_for_update().get(pk=request.pk)
+    if fresh.decided_at is not None:
+        raise Refused(f"{fresh.decided_by} has decided this already.")
+    fresh.granted, fresh.note, fresh.decided_by, fresh.decided_at = granted, note.strip()[:300], by, now
+    fresh.save(update_fields=["granted", "note", "decided_by", "decided_at"])
+    if granted:
+        timekeeping.evaluate_handoffs([fresh.handoff_id], now=now)
+    return fresh
