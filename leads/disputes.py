@@ -6,7 +6,7 @@ from django.db import transaction
 
 from agreements import signers, terms
 from agreements.calendars import closures_by_calendar
-from leads import timekeeping, tracking
+from leads import decision_notices, timekeeping, tracking
 from leads.models import Disposition, Dispute, Handoff, Verdict
 from slaportal.models import Party, User
 from slaportal.refusal import Refused
@@ -78,6 +78,7 @@ def decide(dispute: Dispute, *, answer: str, upheld: bool, by: User | None, now:
 def _open(handoff: Handoff, party: Party, comment: str, *, by: User | None, now: datetime) -> Dispute:
     row = Dispute.objects.create(handoff=handoff, party=party, comment=comment.strip(), opened_by=by, opened_at=now)
     timekeeping.evaluate_handoffs([handoff.pk], now=now)
+    decision_notices.dispute_opened(row, by=by, now=now)
     return row
 
 
@@ -91,4 +92,5 @@ def _close(dispute: Dispute, answer: str, *, upheld: bool, by: User | None, now:
     fresh.answer, fresh.upheld, fresh.answered_by, fresh.answered_at = answer.strip(), upheld, by, now
     fresh.save(update_fields=["answer", "upheld", "answered_by", "answered_at"])
     timekeeping.evaluate_handoffs([fresh.handoff_id], now=now)
+    decision_notices.dispute_closed(fresh, by=by, now=now)
     return fresh

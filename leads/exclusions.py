@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
 from agreements.models import Commitment
-from leads import answers, timekeeping, tracking
+from leads import answers, decision_notices, timekeeping, tracking
 from leads.models import Clock, ExclusionRequest, Handoff
 from slaportal.models import User
 from slaportal.refusal import Refused
@@ -30,9 +31,11 @@ def ask(handoff: Handoff, *, commitment: Commitment, reason: str, by: User, now:
         raise Refused(f"{asked.asked_by} has asked for that already.")
     if not Clock.objects.deciding().excludable().filter(handoff=handoff, commitment=commitment).exists():
         raise Refused(f"“{commitment}” is no promise of sales that is missed or open here.")
-    return ExclusionRequest.objects.create(
+    row = ExclusionRequest.objects.create(
         handoff=handoff, commitment=commitment, reason=reason[:300], asked_by=by, asked_at=now
     )
+    decision_notices.exclusion_asked(row, by=by, now=now)
+    return row
 
 
 @transaction.atomic
@@ -50,4 +53,15 @@ def decide(request: ExclusionRequest, *, granted: bool, note: str, by: User, now
     fresh.save(update_fields=["granted", "note", "decided_by", "decided_at"])
     if granted:
         timekeeping.evaluate_handoffs([fresh.handoff_id], now=now)
+    decision_notices.exclusion_decided(fresh, by=by, now=now)
     return fresh
+
+
+def granted(clocks: QuerySet[Clock]) -> dict[int, list[ExclusionRequest]]:
+    """By commitment the requests that took these clocks out (rule N9), in the order in which they were granted."""
+    told = clocks.filter(rule="granted", handoff=OuterRef("handoff"), commitment=OuterRef("commitment"))
+    rows = ExclusionRequest.objects.granted().filter(Exists(told)).select_related("asked_by", "decided_by")
+    found: dict[int, list[ExclusionRequest]] = {}
+    for row in rows.order_by("decided_at", "pk"):
+        found.setdefault(row.commitment_id, []).append(row)
+    return found

@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from leads import views, views_team
+from leads import views, views_my_month, views_team
 
 urlpatterns = [
     path("team/", views_team.team, name="team"),
     path("team/away", views_team.set_away, name="set_away"),
     path("team/absences/<int:pk>/end", views_team.end_absence, name="end_absence"),
     path("leads/", views.my_leads, name="my_leads"),
+    path("leads/counted/", views_my_month.counted, name="counted"),
+    path("leads/counted/<str:key>/", views_my_month.counted, name="counted"),
+    path("leads/counted/clocks/<int:pk>/ask", views_my_month.ask_not_to_count, name="ask_not_to_count"),
     path("handoffs/", views.handoffs, name="handoffs"),
     path("handoffs/reassign", views_team.reassign, name="reassign"),
     path("handoffs/<int:pk>/", views.handoff, name="handoff"),

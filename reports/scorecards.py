@@ -17,7 +17,8 @@ from agreements import terms
 from agreements.catalogue import Measure
 from agreements.models import Agreement, Version
 from agreements.terms import Promise
-from leads.models import Clock, Handoff, Lead
+from leads import exclusions
+from leads.models import Clock, ExclusionRequest, Handoff, Lead
 from leads.periods import CUSTOM, Period
 from reports import outcomes, volume
 from reports.models import Scorecard
@@ -80,6 +81,8 @@ def compute(
     totals, groups = _tally(clocks.deciding(), by)
     spread = _spread(clocks)
     unanswered = dict(clocks.unanswered().values_list("commitment").annotate(Count("pk")))
+    is_any_granted = any("granted" in tally.excluded_by for tally in totals.values())
+    granted = exclusions.granted(clocks.deciding()) if is_any_granted else {}
     days = {version.pk: volume.days_in_force(period, agreement.zone, since, until) for version, since, until in spans}
     return {
         "agreement": agreement.name,
@@ -97,6 +100,7 @@ def compute(
                 **_about(version, promise, pk),
                 "handoffs": begun.get(version.pk, 0),
                 "unanswered": unanswered.get(pk, 0),
+                "granted": [_granted(request) for request in granted.get(pk, ())],
                 **_figures(promise, totals[pk], volume.expected(promise, days[version.pk]), ended=now >= end),
                 **_speed(*spread.get(pk, ((), 0))),
                 "by": {name: _groups(groups[pk, name], promise, terms.of(version).minimum_group) for name in by},
@@ -164,6 +168,17 @@ def _spread(clocks: Iterable[Clock]) -> dict[int, tuple[list[float], int]]:
     for commitment, seconds in stopped.values_list("commitment", "elapsed_seconds"):
         elapsed[commitment].append(seconds)
     return {pk: (elapsed[pk], running.get(pk, 0)) for pk in running.keys() | elapsed.keys()}
+
+
+def _granted(request: ExclusionRequest) -> dict[str, Any]:
+    """Who asked not to count a handoff and why, and who granted it (N9)."""
+    return {
+        "handoff": request.handoff_id,
+        "asked_by": str(request.asked_by),
+        "reason": request.reason,
+        "granted_by": str(request.decided_by),
+        "note": request.note,
+    }
 
 
 def _about(version: Version, promise: Promise, pk: int) -> dict[str, Any]:

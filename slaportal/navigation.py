@@ -23,6 +23,7 @@ class Entry:
 PLACES = (
     ("Home", "home", "home", ""),
     ("My leads", "my_leads", "call", "leads.work_handoff"),
+    ("What counted for me", "counted", "fact_check", "leads.work_handoff"),
     ("Handoffs", "handoffs", "swap_horiz", "leads.view_handoff"),
     ("Team", "team", "groups", "leads.assign_handoff"),
     ("Scorecards", "scorecards", "monitoring", "reports.view_scorecard"),
@@ -38,11 +39,21 @@ def navigation(request: HttpRequest) -> dict[str, object]:
     if user is None or not user.is_authenticated:
         return {}
     entries = []
+    here = _place(request.path)
     for label, name, icon, permission in PLACES:
         if not permission or user.has_perm(permission):
             url = reverse(name)
-            here = request.path == url or (name != "home" and request.path.startswith(url))
-            entries.append(Entry(label, url, icon, here))
+            entries.append(Entry(label, url, icon, url == here))
     if user.is_staff:
         entries.append(Entry("Admin", reverse("admin:index"), "settings", False))
     return {"navigation": entries, "unread": SimpleLazyObject(lambda: bell.unread(user))}
+
+
+def _place(path: str) -> str:
+    """The address of the place that a page belongs to: the longest that its own address begins with."""
+    addresses = [reverse(name) for _, name, _, _ in PLACES]
+    return max(
+        (url for url in addresses if path == url or (url != reverse("home") and path.startswith(url))),
+        key=len,
+        default="",
+    )

@@ -144,8 +144,10 @@ if CELERY_BROKER_URL.startswith("filesystem"):
         "processed_folder": str(folders["processed"]),
     }
 elif CELERY_BROKER_URL.startswith("redis"):
-    # What a killed worker held comes back after ten minutes; Redis would keep it for an hour.
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
+    # What a killed worker held comes back after ten minutes; Redis would keep it for an hour. Of a Redis that says
+    # nothing (frozen, or behind a wall) a click waits seconds for the answer, and without these for ever. Workers ask it
+    # anew each second, so nothing that is well is silent for so long.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "socket_timeout": 5, "socket_connect_timeout": 3}
 CELERY_TASK_DEFAULT_QUEUE = env.str("CELERY_QUEUE", default="slaportal")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -195,6 +197,7 @@ NOTICE_KINDS = {
     "warning": "A promise is about to be broken",
     "assignment": "A lead is yours, or was taken from you",
     "queue": "Nobody is free for a lead",
+    "decision": "Questions, disputes and exclusions",
     "plan": "Recovery plans",
     "task": "Tasks for RevOps",
     "agreement": "Agreements to sign, and their news",

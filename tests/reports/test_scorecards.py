@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agreements import signoff
 from agreements.models import Agreement
-from leads.models import Assignment, Clock, Handoff, Lead
+from leads.models import Assignment, Clock, ExclusionRequest, Handoff, Lead
 from leads.periods import parse
 from reports import scorecards
 from reports.models import Scorecard
@@ -325,9 +325,26 @@ def test_handoffs_without_a_source_are_a_group_of_their_own_and_stand_last(versi
     assert [(group["value"], group["met"]) for group in groups] == [("Event", 1), (None, 2)]
 
 
+def test_what_was_excluded_on_request_says_who_asked_who_granted_it_and_why(version, response, ron, rita):
+    for rule, granted in (("granted", True), ("past_limit", False)):
+        clock = make_clock(make_handoff(version), response, EXCLUDED if granted else MISSED, rule=rule)
+        ExclusionRequest.objects.create(
+            handoff=clock.handoff, commitment=response, reason="The phones were down", asked_by=ron, asked_at=NOW,
+            granted=granted, note="So it was", decided_by=rita, decided_at=NOW,
+        )  # fmt: skip
+
+    row = row_of(march(version.agreement), response)
+
+    (granted,) = row["granted"]
+    handoff = granted.pop("handoff")
+    assert Clock.objects.get(handoff=handoff).rule == "granted"
+    assert granted == {"asked_by": "Ron", "reason": "The phones were down", "granted_by": "Rita", "note": "So it was"}
+    assert (row["excluded"], row["excluded_by"]) == (1, {"granted": 1})
+
+
 KEYS = {"agreement", "versions", "period", "handoffs", "unmatched", "commitments", "outcomes"}
 COMMITMENT_KEYS = {
-    "unanswered",
+    *("unanswered", "granted"),
     *("code", "version", "kind", "party", "target", "target_unit", "met", "missed", "open", "excluded"),
     *("attainment", "kept", "median_seconds", "p90_seconds", "unstopped", "by"),
     *("pk", "title", "dimension", "limit", "calendar", "scope", "handoffs", "expected", "excluded_by"),
