@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Exists, Q
+from django.db.models import Count, Exists, Max, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from slaportal import restored
+from slaportal import restored, tries
 from slaportal.models import Notice, Wire
 
 log = logging.getLogger(__name__)
@@ -23,30 +23,37 @@ PATIENCE = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that stands still: what, how many, and since when."""
+    """Something that stands still: what, how many, and since when; `why` where that is known."""
 
     what: str
     count: int
     since: datetime | None = None
+    why: str = ""
 
     def __str__(self) -> str:
+        if self.why:
+            return f"{self.why} {self.count} {self.what}."
         since = f", the oldest since {_local(self.since)}" if self.since else ""
-        return f"{self.count} {self.what}{since}"
+        return f"Due and untouched: {self.count} {self.what}{since}. Is a worker running?"
 
 
 def findings(*, now: datetime) -> list[Finding]:
-    """Everything that was due two minutes before `now` and that nobody has touched; empty is as it should be."""
+    """Everything that was due two minutes before `now` and that nobody has touched, and mails that wait for a server
+    that cannot be reached; empty is as it should be.
+    """
     found = []
     for what, name in settings.AUDITED.items():
         count, since = import_string(name)(now - PATIENCE)
         if count:
             found.append(Finding(what, count, since))
+    if waiting := unreachable(now):
+        found.append(waiting)
     return found
 
 
 def alarms(*, now: datetime) -> list[str]:
     """What RevOps has to know: what stands still, an outbox that is held, and notices that were given up."""
-    said = [f"Due and untouched: {finding}. Is a worker running?" for finding in findings(now=now)]
+    said = [str(finding) for finding in findings(now=now)]
     if wire := restored.held():
         said.append(
             f"No mail and no chat message leaves since {_local(wire.held_at)}. {wire.held_why} "
@@ -63,13 +70,20 @@ def tell(*, now: datetime) -> list[Finding]:
     """Write what stands still into the log, and return it."""
     found = findings(now=now)
     for finding in found:
-        log.error("auditor: due and untouched for two minutes: %s", finding)
+        log.error("auditor: %s", finding)
     return found
 
 
 def failed() -> int:
     """How many notices were given up and wait for a person."""
     return Notice.objects.in_state(Notice.State.FAILED).count()
+
+
+def unreachable(now: datetime) -> Finding | None:
+    """Mails that wait for a server that cannot be reached. Workers go on asking it, so none of them is untouched."""
+    asked = tries.waits_for_server(now) & Q(due_at__gt=now - PATIENCE, created_at__lte=now - PATIENCE)
+    found = Notice.objects.waiting().filter(asked).aggregate(count=Count("pk"), why=Max("problem"))
+    return Finding("mails wait for it", found["count"], why=found["why"]) if found["count"] else None
 
 
 def late_notices(before: datetime) -> tuple[int, datetime | None]:

@@ -1,5 +1,6 @@
 """How claimed notices leave: worded, handed over to the wire one message at a time, and recorded."""
 
+import secrets
 import smtplib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -13,17 +14,23 @@ from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 
-from slaportal import chat, letters, tries
+from slaportal import chat, letters, outbound, smtp, tries
 from slaportal.letters import LONGEST_LINK, LONGEST_SUBJECT, Letter, one_line
 from slaportal.models import Notice, Team
 from slaportal.slots import team_of
 
 Channel = Notice.Channel
 Worded = tuple[Notice, Letter]
+# What goes onto the wire has to be over before another worker may send it.
+LONGEST_MESSAGE = timedelta(seconds=max(smtp.LONGEST, outbound.LONGEST))
 
 
 class Unreachable(Exception):
-    """Nothing can be handed over now, whatever it says."""
+    """No mail can be handed over now, whatever it says."""
+
+
+class NotBegun(Exception):
+    """Nothing went onto the wire; whoever comes next may send it."""
 
 
 class Round:
@@ -33,7 +40,7 @@ class Round:
         self.channels = [Channel.PORTAL, Channel.EMAIL, Channel.CHAT]
         self._begun, self._from, self._seconds = monotonic(), now, seconds
         self._line: BaseEmailBackend | None = None
-        self._is_used = False
+        self._is_used, self._why = False, ""
 
     def __enter__(self) -> Self:
         return self
@@ -57,12 +64,14 @@ class Round:
         chats = Team.objects.select_related("manager").in_bulk(teams) if teams else {}
         worded = list(_worded(rows, chats, self.now))
         sent = self._show([(row, letter) for row, letter in worded if row.channel == Channel.PORTAL])
-        envelopes: dict[tuple[str, int], list[Worded]] = {}
+        envelopes: dict[tuple, list[Worded]] = {}
         # A chat may take long to answer, so mails come first.
         for row, letter in sorted(worded, key=lambda one: one[0].channel == Channel.CHAT):
             if row.channel != Channel.PORTAL:
-                envelopes.setdefault((row.channel, row.envelope), []).append((row, letter))
-        for (channel, _), inside in envelopes.items():
+                # Who was sent a part of it before gets the same message again; all else for one reader is a new one.
+                reader = row.recipient_id or row.slot
+                envelopes.setdefault((row.channel, reader, row.envelope), []).append((row, letter))
+        for (channel, *_), inside in envelopes.items():
             sent += self._send(channel, inside, chats)
         return sent
 
@@ -81,24 +90,49 @@ class Round:
     def _send(self, channel: str, inside: Sequence[Worded], chats: dict[int, Team]) -> int:
         """Hand one message over and record how that went."""
         rows = [row for row, _ in inside]
-        if channel not in self.channels or self.is_over:
-            tries.record(rows)  # they wait for the next run, and none of their tries is used up
+        if channel not in self.channels:
+            tries.postpone(rows, self._why, now=self.now)
             return 0
         try:
-            subject = self._mail(inside) if channel == Channel.EMAIL else _chat(inside, chats)
+            if self.is_over:
+                raise NotBegun
+            rows, subject = self._mail(inside) if channel == Channel.EMAIL else self._post(inside, chats)
+        except NotBegun:
+            tries.record(rows)  # they wait for the next run, and none of their tries is used up
+            return 0
+        except Unreachable as problem:
+            self.channels.remove(channel)
+            self._why = one_line(_why_unreachable(problem.__cause__))
+            tries.postpone(rows, self._why, now=self.now)
+            tries.postpone_all(self._why, now=self.now)
+            return 0
         except Exception as problem:
-            tries.record_failure(rows, one_line(_reason(problem.__cause__ or problem)), now=self.now)
-            if isinstance(problem, Unreachable):
-                self.channels.remove(channel)
+            tries.record_failure(rows, one_line(_reason(problem)), now=self.now)
             return 0
         return tries.record(rows, sent_at=self.now, problem="", subject=subject[:LONGEST_SUBJECT])
 
-    def _mail(self, inside: Sequence[Worded]) -> str:
-        """Send a mail; returns its subject."""
-        with timezone.override(inside[0][0].recipient.time_zone):
-            written = letters.message([row for row, _ in inside], [letter for _, letter in inside])
+    def _begin(self, inside: Sequence[Worded]) -> Sequence[Worded]:
+        """What may go onto the wire now, under a number that it keeps from now on; `NotBegun` if nothing may.
+
+        New numbers are drawn, so that none comes twice, not even after a database was restored.
+        """
+        rows = [row for row, _ in inside]
+        if rows[0].claimed_until - self.now < LONGEST_MESSAGE:
+            raise NotBegun
+        number = rows[0].envelope
+        held = set(tries.begin(rows, envelope=secrets.randbits(62) if number is None else number))
+        if not held:
+            raise NotBegun
+        return [one for one in inside if one[0] in held]
+
+    def _mail(self, inside: Sequence[Worded]) -> tuple[list[Notice], str]:
+        """Send a mail; returns what was in it, and its subject."""
         for attempt in (1, 2):
             line = self._called()
+            inside = self._begin(inside)
+            rows = [row for row, _ in inside]
+            with timezone.override(rows[0].recipient.time_zone):
+                written = letters.message(rows, [letter for _, letter in inside])
             try:
                 hand_over(line, written)
             except Exception as problem:
@@ -111,17 +145,26 @@ class Round:
             else:
                 self._is_used = True
                 break
-        return written.subject
+        return rows, written.subject
+
+    def _post(self, inside: Sequence[Worded], chats: dict[int, Team]) -> tuple[list[Notice], str]:
+        """Post a chat message; returns what was in it, and its title."""
+        inside = self._begin(inside)
+        rows = [row for row, _ in inside]
+        url = rows[0].recipient.chat_url if rows[0].recipient else chats[team_of(rows[0])].chat_url
+        title, text = letters.chat_text(rows, [letter for _, letter in inside])
+        chat.send(url, title=title, text=text)
+        return rows, one_line(title)
 
     def _called(self) -> BaseEmailBackend:
         """The open connection to the mail server."""
         if self._line is None:
             try:
-                line = mail.get_connection()
-                line.open()
+                self._line, self._is_used = mail.get_connection(), False
+                self._line.open()
             except Exception as problem:
+                self._hang_up()
                 raise Unreachable from problem
-            self._line, self._is_used = line, False
         return self._line
 
     def _hang_up(self) -> None:
@@ -157,15 +200,6 @@ def _worded(rows: Sequence[Notice], chats: dict[int, Team], now: datetime) -> It
     yield from ((row, found[row.pk]) for row in rows if found.get(row.pk))
 
 
-def _chat(inside: Sequence[Worded], chats: dict[int, Team]) -> str:
-    """Post a chat message; returns its title."""
-    first = inside[0][0]
-    url = first.recipient.chat_url if first.recipient else chats[team_of(first)].chat_url
-    title, text = letters.chat_text([row for row, _ in inside], [letter for _, letter in inside])
-    chat.send(url, title=title, text=text)
-    return one_line(title)
-
-
 def _is_closed(problem: Exception) -> bool:
     """Whether the server closed the connection by itself; one that fell silent may have taken the mail."""
     if isinstance(problem, smtplib.SMTPServerDisconnected):
@@ -178,13 +212,13 @@ def _reason(problem: BaseException) -> str:
     match problem:
         case chat.Failed():
             return str(problem)
-        case smtplib.SMTPAuthenticationError():
-            return f"The mail server did not accept the portal’s name and password ({problem.smtp_code})."
         case smtplib.SMTPRecipientsRefused():
             code, said = next(iter(problem.recipients.values()))
             return f"The mail server refused the address: {code} {_text(said)}"
         case smtplib.SMTPResponseException():
             return f"The mail server refused it: {problem.smtp_code} {_text(problem.smtp_error)}"
+        case smtp.TookTooLong():
+            return f"The mail server did not take it within {smtp.LONGEST:g} seconds."
         case TimeoutError():
             return f"The mail server did not answer within {settings.EMAIL_TIMEOUT} seconds."
         case smtplib.SMTPException():
@@ -192,6 +226,24 @@ def _reason(problem: BaseException) -> str:
         case OSError():
             return f"The mail could not be handed over: {problem.strerror or problem}."
     return f"It could not be sent: {tries.place(problem)}."
+
+
+def _why_unreachable(problem: BaseException) -> str:
+    """Why no mail can be handed over at all, as the end of a sentence."""
+    match problem:
+        case smtplib.SMTPAuthenticationError():
+            return f"it did not accept the portal’s name and password ({problem.smtp_code})"
+        case smtplib.SMTPResponseException():
+            return f"it said {problem.smtp_code} {_text(problem.smtp_error)}"
+        case smtp.TookTooLong():
+            return f"no whole answer within {smtp.LONGEST:g} seconds"
+        case TimeoutError():
+            return f"no answer within {settings.EMAIL_TIMEOUT} seconds"
+        case smtplib.SMTPException():
+            return str(problem)
+        case OSError():
+            return problem.strerror or str(problem)
+    return tries.place(problem)
 
 
 def _text(said: bytes | str) -> str:

@@ -7,19 +7,19 @@ is by now), `delivery` (worded and handed over) and `tries` (recorded); `restore
 """
 
 import logging
-import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
+from time import monotonic
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.module_loading import import_string
 
-from slaportal import delivery, restored, slots
-from slaportal.letters import Letter
+from slaportal import delivery, restored, slots, tries
+from slaportal.letters import LONGEST_SUBJECT, Letter
 from slaportal.models import Notice, Team, User
 from slaportal.paces import GATHER
 from slaportal.wishes import Wishes
@@ -34,6 +34,8 @@ LEASE = timedelta(minutes=2)
 LONGEST_RUN = 30.0  # seconds
 # One claim takes the notices of so many readers, and about so many rows.
 MOST_READERS, MOST_ROWS = 50, 1_000
+# What is due for one reader is never cut in two, unless a statement could not name it all.
+MOST_OF_ONE = 20_000
 # Of so many due rows the readers are looked at; those whom other workers have locked are among them.
 MOST_LOOKED_AT = 5_000
 # Claims in a row that others were quicker at; then there are others enough.
@@ -41,6 +43,9 @@ MOST_MISSES = 5
 
 # By name, because nothing inside the house goes through a door.
 SEND_NOTICES = "slaportal.tasks.send_notices"
+# As beat does; who rings more rarely than that is no loss.
+SWEEPS_EVERY = 20.0  # seconds
+_no_broker_until = 0.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,8 @@ class Post:
     """A notice to be written, for one slot of an event.
 
     The `slot` is `person:12`, `team:3` for that team's chat, or a word such as `owner` that the function named `reader`
-    turns into a person when it is sent; `person` is who that is now. `letter` names the function that words it.
+    turns into a person when it is sent; `person` is who that is now. `letter` names the function that words it; what
+    somebody has `written` stands in the notice from the beginning, and `letter` finds it there.
     """
 
     key: str
@@ -58,6 +64,7 @@ class Post:
     about: int
     person: User | None = None
     reader: str = ""
+    written: Letter | None = None
 
 
 def to_people(people: Iterable[User], *, key: str, kind: str, letter: str, about: int) -> list[Post]:
@@ -103,6 +110,7 @@ def post(posts: Iterable[Post], *, now: datetime) -> None:
             about=each.about,
             created_at=now,
             due_at=due_at,
+            **_words(each.written),
         )
         for each in posts
         for channel, due_at in _channels(each, wishes, with_chat, now)
@@ -110,6 +118,12 @@ def post(posts: Iterable[Post], *, now: datetime) -> None:
     if rows:
         Notice.objects.bulk_create(rows, ignore_conflicts=True, batch_size=2_000)
         transaction.on_commit(ring)
+
+
+def _words(written: Letter | None) -> dict[str, str]:
+    if written is None:
+        return {}
+    return {"subject": written.subject[:LONGEST_SUBJECT], "summary": written.summary, "link": written.link}
 
 
 def _channels(each: Post, wishes: Wishes, with_chat: set[str], now: datetime) -> list[tuple[str, datetime]]:
@@ -138,10 +152,18 @@ def cancel(notices: QuerySet[Notice], *, now: datetime) -> int:
 
 
 def ring() -> None:
-    """Ask a worker to send what is due. Without a broker the next sweep sends it, so nobody's page breaks."""
+    """Ask a worker to send what is due. Without a broker the next sweep sends it, so nobody's page breaks.
+
+    A broker that says nothing costs seconds to find out (`settings.CELERY_BROKER_TRANSPORT_OPTIONS`), so for a while
+    afterwards this process does not ask it again.
+    """
+    global _no_broker_until
+    if monotonic() < _no_broker_until:
+        return
     try:
         import_string(SEND_NOTICES).apply_async(expires=18, retry=False)
     except Exception as problem:
+        _no_broker_until = monotonic() + SWEEPS_EVERY
         log.warning("notices: no worker could be called (%s); the next sweep sends them", type(problem).__name__)
 
 
@@ -185,8 +207,7 @@ def claim(people: Sequence[int], teams: Sequence[int], *, channels: Sequence[str
     """Everything that is due for some of these readers, for this worker alone until its lease ends; committed at once.
 
     None where other workers were quicker. Once something is due for a reader, what was written a moment ago goes with
-    it. All of one reader and channel is one envelope; a notice keeps its envelope, so whoever sends it again after a
-    kill sends the same message.
+    it, and what only waited for the mail server.
     """
     due = Notice.objects.due(now).filter(channel__in=channels)
     # Two workers must not share a reader's notices: each would send a message.
@@ -198,13 +219,7 @@ def claim(people: Sequence[int], teams: Sequence[int], *, channels: Sequence[str
     if not rows:
         return []
     lease = now + LEASE
-    numbers = _number(rows)
-    own = [When(pk__in=[row.pk for row in envelope], then=Value(number)) for number, envelope in numbers.items()]
-    envelope = {"envelope": Case(*own, default=F("envelope"), output_field=BigIntegerField())} if own else {}
-    Notice.objects.filter(pk__in=[row.pk for row in rows]).update(claimed_until=lease, **envelope)
-    for number, inside in numbers.items():
-        for row in inside:
-            row.envelope = number
+    Notice.objects.filter(pk__in=[row.pk for row in rows]).update(claimed_until=lease)
     for row in rows:
         row.claimed_until = lease
     return rows
@@ -215,30 +230,27 @@ def _claimable(people: Sequence[int], teams: Sequence[int], channels: Sequence[s
     if not people and not teams:
         return []
     mine = Q(recipient__in=people) | Q(recipient=None, slot__in=[f"team:{pk}" for pk in teams])
-    soon = Notice.objects.unclaimed(now).filter(mine, channel__in=channels, due_at__lte=now + GATHER)
-    locked = soon.select_for_update(no_key=True, skip_locked=True, of=("self",)).select_related("recipient")
-    rows = list(locked.order_by("recipient_id", "slot", "pk")[: MOST_ROWS + 1])
-    if len(rows) > MOST_ROWS and (before := [row for row in rows if _reader(row) != _reader(rows[-1])]):
-        rows = before  # the last reader's may be cut; they come next
+    soon = Q(due_at__lte=now + GATHER) | tries.waits_for_server(now)
+    free = Notice.objects.unclaimed(now).filter(soon, mine, channel__in=channels).order_by("recipient_id", "slot", "pk")
+    locked = free.select_for_update(no_key=True, skip_locked=True, of=("self",)).select_related("recipient")
+    rows = list(locked[: MOST_ROWS + 1])
+    if len(rows) > MOST_ROWS:
+        cut = _reader(rows[-1])
+        whole = [row for row in rows if _reader(row) != cut]
+        # Half of what is due for a reader would be a message too many: the last one comes next, the only one whole.
+        rows = whole or list(locked.filter(_is_for(*cut))[:MOST_OF_ONE])
     due = {(_reader(row), row.channel) for row in rows if row.due_at <= now}
-    taken = [
-        row
-        for row in rows
-        if row.due_at <= now or ((_reader(row), row.channel) in due and row.due_at - row.created_at == GATHER)
-    ]
+    taken = [row for row in rows if row.due_at <= now or ((_reader(row), row.channel) in due and _goes_along(row))]
     return sorted(taken, key=lambda row: (row.due_at, row.pk))
 
 
-def _number(rows: Sequence[Notice]) -> dict[int, list[Notice]]:
-    """New envelopes for rows that leave the house and have none yet, one for each reader and channel.
+def _goes_along(row: Notice) -> bool:
+    """Whether it goes with what is due for its reader: it only gathers, or only waits for the mail server."""
+    return row.due_at - row.created_at == GATHER or row.problem.startswith(tries.UNREACHABLE)
 
-    Their numbers are drawn, so that none comes twice, not even after a database was restored.
-    """
-    fresh: dict[tuple, list[Notice]] = {}
-    for row in rows:
-        if row.channel != Channel.PORTAL and row.envelope is None:
-            fresh.setdefault((*_reader(row), row.channel), []).append(row)
-    return {secrets.randbits(62): inside for inside in fresh.values()}
+
+def _is_for(person: int | None, slot: str) -> Q:
+    return Q(recipient=person) if person else Q(recipient=None, slot=slot)
 
 
 def _reader(row: Notice) -> tuple[int | None, str]:

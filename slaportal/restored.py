@@ -5,6 +5,9 @@ was read into a new database, a copy of the cluster went on by itself, or a file
 grows with each run, which each machine also remembers in a file: where it is lower than remembered the database went
 back in time. Then the outbox is *held*: nothing leaves but what stays in the portal, until somebody releases it.
 
+A cluster that only began another time line was restored, or a standby took over from it. The latter lost nothing where
+the number is as high as this machine remembers it, so then nothing is held.
+
 What cannot be seen is a machine that was set back as a whole, together with the file: hold it by hand.
 """
 
@@ -59,15 +62,15 @@ def hold(why: str, *, now: datetime) -> None:
 
 @transaction.atomic
 def release(*, now: datetime, cancel_waiting: bool = False) -> int:
-    """Let notices leave again, on every machine. What waited when the outbox was held, or waits now if it was not, can
-    be cancelled: it was probably sent before. Returns how many were cancelled.
+    """Let notices leave again, on every machine. All mails and chat messages that wait can be cancelled: they were
+    probably sent before, also those of steps that were taken once more since. Returns how many were cancelled.
     """
     _wire()
     wire = Wire.objects.select_for_update(no_key=True).get(pk=1)
     count = 0
     if cancel_waiting:
         leaving = Notice.objects.waiting().exclude(channel=Notice.Channel.PORTAL)
-        count = leaving.filter(created_at__lte=wire.held_at or now).update(
+        count = leaving.update(
             cancelled_at=now, problem="It waited in a restored database and was probably sent before."
         )
     # The moment is later than what any machine remembers, and whichever sends next says which database this is.
@@ -95,7 +98,9 @@ def _wire() -> Wire:
 def _sign(before: dict[str, str], by_now: dict[str, str], generation: int, remembered: tuple[str, int] | None) -> str:
     """Why this seems to be a restored database, in a sentence; blank where nothing says so."""
     # What only one of them knows (a role may not ask for the cluster) says nothing.
-    if any(before[name] != by_now[name] for name in before.keys() & by_now.keys()):
+    differs = {name for name in before.keys() & by_now.keys() if before[name] != by_now[name]}
+    is_known = remembered is not None and remembered[0] == before.get("wire")
+    if differs - {"timeline"} or (differs and not is_known):
         return OTHER_DATABASE
     if remembered is None:
         return ""

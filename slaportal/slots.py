@@ -13,7 +13,8 @@ Channel = Notice.Channel
 def settle(rows: Sequence[Notice], *, now: datetime) -> tuple[list[Notice], list[Notice]]:
     """Which of these claimed rows may leave now, and which moved to another person who has the slot by now.
 
-    Those that nobody is to get are cancelled with the reason; those that quiet hours hold back wait for their end.
+    Those that nobody is to get are cancelled with the reason; those that quiet hours hold back wait for their end. Who
+    has a slot by now, in place of somebody who is gone, is for the room that owns it to say.
     """
     readers: dict[int, User | None] = {}
     for name in sorted({row.reader for row in rows}):
@@ -24,7 +25,7 @@ def settle(rows: Sequence[Notice], *, now: datetime) -> tuple[list[Notice], list
             readers |= {row.pk: row.recipient for row in asked}
     wishes = Wishes(person for person in readers.values() if person)
     chats = set(Team.objects.exclude(chat_url="").values_list("pk", flat=True)) if any(map(team_of, rows)) else set()
-    kept, moved = [], []
+    kept, moved, held = [], [], []
     for row in rows:
         if row.pk not in readers:
             continue  # nobody could say; it is tried again
@@ -37,10 +38,14 @@ def settle(rows: Sequence[Notice], *, now: datetime) -> tuple[list[Notice], list
                 row.recipient = person
                 moved.append(row)
         elif person and row.channel != Channel.PORTAL and (until := wishes.held_until(person, row.kind, now)):
-            # The others of its mail may be urgent and leave without it, so it comes later under another name.
-            tries.record([row], due_at=until, envelope=None)
+            held.append((row, until))
         else:
             kept.append(row)
+    # A mail that may have arrived before the quiet hours comes afterwards as the same one. Where a part of it is urgent
+    # and leaves alone, the rest is another mail: under its name it would be taken for a copy.
+    parted = {row.envelope for row in kept}
+    for row, until in held:
+        tries.record([row], due_at=until, envelope=None if row.envelope in parted else row.envelope)
     return kept, moved
 
 

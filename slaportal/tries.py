@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zlib import crc32
 
-from django.db import OperationalError
-from django.db.models import Case, QuerySet, Value, When
+from django.db import OperationalError, transaction
+from django.db.models import Case, Q, QuerySet, Value, When
 from django.utils.module_loading import import_string
 
 from slaportal.models import Notice
@@ -19,10 +19,13 @@ from slaportal.models import Notice
 log = logging.getLogger(__name__)
 
 MOST_FAILURES = 8
+# So begins the problem of mails that wait for their server, which is asked again so often.
+UNREACHABLE = "The mail server cannot be reached"
+AWHILE = timedelta(minutes=1)
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=1)
-# Rows of one statement that gives each of them its own words.
-BATCH = 200
+# Rows of one statement that gives each of them its own words, and of one that gives all of them the same.
+BATCH, MOST_AT_ONCE = 200, 5_000
 
 
 def answers(name: str, rows: Sequence[Notice], *, kind: type, now: datetime) -> dict[int, object]:
@@ -63,6 +66,46 @@ def record_words(rows: Sequence[Notice], words: Mapping[int, Mapping[str, str]],
     return count
 
 
+def begin(rows: Sequence[Notice], *, envelope: int) -> list[Notice]:
+    """Write down, before the first word is said, that these go onto the wire as this message.
+
+    Returns those that this worker still holds; what somebody cancelled a moment ago is not among them.
+    """
+    if _claimed(rows).update(envelope=envelope) < len(rows):
+        held = set(_claimed(rows).values_list("pk", flat=True))
+        rows = [row for row in rows if row.pk in held]
+    for row in rows:
+        row.envelope = envelope
+    return list(rows)
+
+
+def postpone(rows: Sequence[Notice], why: str, *, now: datetime) -> None:
+    """Let these mails wait for their server, which cannot be reached.
+
+    None of their tries is used up: however long that lasts, they leave by themselves when it is over.
+    """
+    record(rows, **_postponed(why, now))
+
+
+def postpone_all(why: str, *, now: datetime) -> None:
+    """The same for every mail that is due and that no worker holds."""
+    log.warning("notices: %s: %s; mails wait for it", UNREACHABLE[0].lower() + UNREACHABLE[1:], why)
+    due = Notice.objects.due(now).filter(channel=Notice.Channel.EMAIL).order_by("pk")
+    while True:
+        with transaction.atomic():
+            # Two workers that find it out in the same moment must not wait for each other.
+            free = due.select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True)
+            found = list(free[:MOST_AT_ONCE])
+            Notice.objects.filter(pk__in=found).update(**_postponed(why, now))
+        if len(found) < MOST_AT_ONCE:
+            return
+
+
+def waits_for_server(now: datetime) -> Q:
+    """Which of the notices that wait do so for nothing but the mail server; what waits for the morning is due later."""
+    return Q(problem__startswith=UNREACHABLE, due_at__lte=now + 2 * AWHILE)
+
+
 def record_failure(rows: Sequence[Notice], problem: str, *, now: datetime, **fields: object) -> None:
     """Try these, which go together, again later; after the last try give up, which is seen and can be taken back."""
     first = rows[0]
@@ -89,6 +132,10 @@ def place(problem: BaseException) -> str:
     """What went wrong in which line. Not its words: they may quote the letter."""
     last = traceback.extract_tb(problem.__traceback__)[-1]
     return f"{type(problem).__name__} in {Path(last.filename).name}, line {last.lineno}"
+
+
+def _postponed(why: str, now: datetime) -> dict[str, object]:
+    return {"due_at": now + AWHILE, "problem": f"{UNREACHABLE}: {why.rstrip('.')[:250]}."}
 
 
 def _claimed(rows: Sequence[Notice]) -> QuerySet[Notice]:

@@ -2,7 +2,7 @@
 
 import socketserver
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
@@ -153,6 +153,7 @@ class Desk:
     calls: int = 0
     refused: set[str] = field(default_factory=set)
     silent: bool = False  # takes a mail and says nothing more
+    pause: float = 0.0  # seconds between the signs of its answer to a mail
     most_of_a_call: int = 1_000_000  # closes a connection after so many mails
     over: Event = field(default_factory=Event)
 
@@ -188,7 +189,10 @@ class Conversation(socketserver.StreamRequestHandler):
                     if desk.silent:
                         desk.over.wait(30)
                         return
-                    self.say("250 Taken")
+                    with suppress(BrokenPipeError, ConnectionResetError):
+                        for sign in "250 Taken\r\n":
+                            desk.over.wait(desk.pause)
+                            self.wfile.write(sign.encode())
                 case "QUIT":
                     self.say("221 Bye")
                     return

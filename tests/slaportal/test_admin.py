@@ -101,6 +101,23 @@ def test_the_admin_shows_how_people_and_teams_are_told_and_no_chat_address(desk,
     assert reverse("notice_settings_team", args=[sales.pk]) in page
 
 
+@pytest.mark.parametrize(
+    ("page", "lookup"),
+    [
+        ("user", "chat_url__startswith"),
+        ("user", "chat_url"),
+        ("user", "team__chat_url__startswith"),
+        ("team", "chat_url__startswith"),
+        ("team", "manager__chat_url__regex"),
+        ("notice", "recipient__chat_url__startswith"),
+    ],
+)
+def test_nobody_finds_out_a_chat_address_by_asking_for_the_rows_whose_address_begins_so(desk, page, lookup):
+    listed = reverse(f"admin:slaportal_{page}_changelist")
+    assert desk.get(listed, {lookup: "h"}).status_code == 400
+    assert desk.get(listed).status_code == 200
+
+
 def test_saving_a_team_in_the_admin_keeps_its_chat_address(desk, sales):
     preferences.change(sales, {"chat_url": "slack://a/b/c"})
     url = reverse("admin:slaportal_team_change", args=[sales.pk])

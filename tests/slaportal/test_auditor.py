@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from slaportal import auditor, outbox, restored, roles, tasks
+from slaportal import auditor, delivery, outbox, restored, roles, tasks
 from slaportal.celery import app
 from slaportal.models import Heartbeat, Notice, User
 from tests.conftest import MONDAY, make_user
@@ -44,7 +44,9 @@ def test_what_is_due_and_untouched_for_two_minutes_is_found(max_):
     post("proposed:7", max_)
     assert late(MONDAY + 2 * MINUTE) == [(NOTICES, 1, MONDAY)]  # in the portal
     assert late(SOON + 2 * MINUTE) == [(NOTICES, 2, MONDAY)]
-    assert str(auditor.findings(now=SOON + HOUR)[0]) == f"2 {NOTICES}, the oldest since 3 Mar, 09:00"
+    assert str(auditor.findings(now=SOON + HOUR)[0]) == (
+        f"Due and untouched: 2 {NOTICES}, the oldest since 3 Mar, 09:00. Is a worker running?"
+    )
 
 
 def test_what_a_worker_has_is_not_found_before_its_lease_ended_two_minutes_ago(max_):
@@ -76,6 +78,24 @@ def test_while_the_outbox_is_held_only_the_portal_can_be_late(max_):
     assert late(MONDAY + 2 * HOUR) == []
 
 
+def test_while_the_mail_server_is_away_its_mails_are_not_untouched_and_the_reason_is_told(marketing, monkeypatch):
+    def down(*args: object) -> None:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(outbox, "MOST_READERS", 3)
+    monkeypatch.setattr(delivery.mail, "get_connection", down)
+    for number in range(8):
+        post("missed:7", make_user(f"p{number}@example.com", team=marketing), kind="miss")
+    told = "The mail server cannot be reached: Connection refused. 8 mails wait for it."
+    for seconds in range(30, 290, 20):
+        now = MONDAY + timedelta(seconds=seconds)
+        outbox.send_due(now=now)
+        assert list(map(str, auditor.findings(now=now))) == ([told] if seconds >= 120 else [])
+    assert auditor.alarms(now=now) == [told]
+    # Without a worker it is not the server that they wait for.
+    assert [one.what for one in auditor.findings(now=now + HOUR)] == [NOTICES]
+
+
 def test_every_room_names_its_own_and_what_it_names_is_checked(settings, monkeypatch):
     settings.AUDITED = {"somethings wait": "tests.slaportal.test_auditor.somethings"}
     assert late(MONDAY) == [("somethings wait", 3, MONDAY - 2 * MINUTE)]
@@ -92,9 +112,9 @@ def somethings(before: datetime) -> tuple[int, datetime]:
 def test_it_is_cheap(max_, django_assert_num_queries, settings):
     settings.AUDITED = {NOTICES: "slaportal.auditor.late_notices"}
     post("proposed:7", max_)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         auditor.findings(now=MONDAY)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         auditor.alarms(now=MONDAY)
 
 
@@ -110,7 +130,7 @@ def test_the_log_has_an_error_each_minute_until_it_is_mended(max_, caplog, setti
     assert tasks.audit() == 1
     (record,) = [one for one in caplog.records if one.name == "slaportal.auditor"]
     assert record.levelname == "ERROR"
-    assert "due and untouched for two minutes: 2 notices to send" in record.getMessage()
+    assert "auditor: Due and untouched: 2 notices to send" in record.getMessage()
 
 
 # --- The health page ----------------------------------------------------------------------------------------------

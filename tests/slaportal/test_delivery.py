@@ -2,15 +2,18 @@
 
 import re
 import socketserver
+from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from time import monotonic
 
 import pytest
 from django.core import mail
 
-from slaportal import chat, delivery, outbox
+from slaportal import chat, delivery, outbox, smtp
 from slaportal.letters import MOST_IN_FULL, Letter
 from slaportal.models import Notice, Team, User
+from slaportal.paces import GATHER
 from tests.conftest import MONDAY, make_user
 from tests.slaportal.postal import (
     HOUR,
@@ -29,6 +32,7 @@ from tests.slaportal.postal import (
 )
 
 pytestmark = pytest.mark.django_db
+SECOND = timedelta(seconds=1)
 
 
 def sent(letter, person: User) -> EmailMessage:
@@ -211,25 +215,129 @@ def test_a_server_that_falls_silent_is_left_after_the_time_limit_and_the_second_
     assert first["Message-ID"] == second["Message-ID"]
 
 
-def test_while_no_server_can_be_reached_one_mail_tries_for_all_and_the_portal_goes_on(desk, max_, sofia, ron, settings):
-    with socketserver.TCPServer(("127.0.0.1", 0), None) as closed:
-        settings.EMAIL_PORT = closed.server_address[1]
+def test_a_server_that_answers_sign_by_sign_is_left_in_time_too(desk, max_, monkeypatch):
+    """Each sign comes within the time limit for one read; all of them together took longer than the lease."""
+    monkeypatch.setattr(smtp, "LONGEST", 0.4)
+    desk.pause = 0.2
+    post("agreed:7", max_)
+    begun = monotonic()
+    assert outbox.send_due(now=SOON) == 1
+    assert monotonic() - begun < 1.5  # ten signs take two seconds
+    assert the(max_).problem == "The mail server did not take it within 0.4 seconds."
+    desk.pause = 0.0
+    assert outbox.send_due(now=SOON + 2 * MINUTE) == 1
+    first, second = desk.read()
+    assert first["Message-ID"] == second["Message-ID"]
+
+
+def test_a_mail_is_only_begun_while_there_is_time_to_end_it_before_another_worker_may(desk, max_, monkeypatch):
+    """The connection took longer than anybody thought, so its notice is claimed once more."""
+    late = outbox.LEASE - delivery.LONGEST_MESSAGE + timedelta(seconds=1)
+    real, leases = delivery.Round._called, []
+
+    def takes_long(round_: delivery.Round) -> object:
+        if not leases:
+            round_._from += late
+        leases.append(the(max_).claimed_until - round_.now)
+        return real(round_)
+
+    monkeypatch.setattr(delivery.Round, "_called", takes_long)
+    post("agreed:7", max_)
+    assert outbox.send_due(now=SOON) == 2
+    assert [left > delivery.LONGEST_MESSAGE for left in leases] == [False, True]
+    assert len(desk.mails) == 1 and the(max_).failures == 0
+
+
+def test_what_somebody_cancels_while_it_is_on_its_way_to_the_wire_stays_behind(desk, max_, monkeypatch):
+    for number in range(3):
+        post(f"event:{number}", max_, about=number)
+    real = delivery.Round._called
+
+    def meanwhile(round_: delivery.Round) -> object:
+        outbox.cancel(Notice.objects.filter(key="event:1"), now=SOON)
+        return real(round_)
+
+    monkeypatch.setattr(delivery.Round, "_called", meanwhile)
+    outbox.send_due(now=SOON)
+    (written,) = desk.read()
+    assert written["Subject"] == "Please sign version 0 and 1 more"
+    assert states(channel="email") == ["sent", "cancelled", "sent"]
+
+
+# --- A server that cannot be reached ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def closed() -> int:
+    """A port at which nobody answers."""
+    with socketserver.TCPServer(("127.0.0.1", 0), None) as tcp:
+        return tcp.server_address[1]
+
+
+def test_while_no_server_can_be_reached_one_mail_asks_for_all_and_the_portal_goes_on(
+    desk, closed, max_, sofia, ron, settings, monkeypatch
+):
+    monkeypatch.setattr(outbox, "MOST_READERS", 2)  # so that somebody's mail is in nobody's hand
+    settings.EMAIL_PORT = closed
     post("agreed:7", max_, sofia, ron)
     assert outbox.send_due(now=SOON) == 3
     assert set(states(channel="portal")) == {"sent"}
-    tried = Notice.objects.get(failures=1)
-    assert tried.problem == "The mail could not be handed over: Connection refused."
-    waiting = Notice.objects.filter(channel="email").exclude(pk=tried.pk)
-    assert list(waiting.values_list("failures", "claimed_until")) == [(0, None)] * 2
+    waiting = Notice.objects.filter(channel="email")
+    assert set(waiting.values_list("failures", "claimed_until", "envelope", "problem")) == {
+        (0, None, None, "The mail server cannot be reached: Connection refused.")
+    }
+    assert all(SOON + MINUTE <= due < SOON + 1.2 * MINUTE for due in waiting.values_list("due_at", flat=True))
     settings.EMAIL_PORT = desk.port
     assert outbox.send_due(now=SOON + 2 * MINUTE) == 3
+    assert set(waiting.values_list("problem", flat=True)) == {""}
+
+
+def test_however_long_the_server_is_away_its_mails_leave_by_themselves_afterwards(desk, closed, max_, sofia, settings):
+    settings.EMAIL_PORT = closed
+    post("agreed:7", max_, sofia)
+    for hour in range(1, 10):
+        outbox.send_due(now=MONDAY + hour * HOUR)
+    assert set(states(channel="email")) == {"waiting"}
+    settings.EMAIL_PORT = desk.port
+    assert outbox.send_due(now=MONDAY + 24 * HOUR) == 2
+    assert len(desk.mails) == 2
+
+
+def test_what_came_one_by_one_while_the_server_was_away_is_one_digest(desk, closed, max_, settings):
+    settings.EMAIL_PORT = closed
+    for number in range(8):
+        now = MONDAY + number * 50 * SECOND
+        post(f"event:{number}", max_, about=number, now=now)
+        outbox.send_due(now=now + GATHER)
+    settings.EMAIL_PORT = desk.port
+    # The first that comes now takes along what still waits.
+    post("event:8", max_, about=8, now=now + SECOND)
+    outbox.send_due(now=now + GATHER + SECOND)
+    (written,) = desk.read()
+    assert written["Subject"].strip() == "9 notices: 9 × agreements to sign, and their news"
+
+
+def test_a_mail_that_may_have_arrived_keeps_its_number_while_the_server_is_away(desk, closed, max_, settings):
+    settings.EMAIL_TIMEOUT = 0.3
+    desk.silent = True
+    post("agreed:7", max_)
+    outbox.send_due(now=SOON)
+    number, desk.silent = the(max_).envelope, False
+    settings.EMAIL_PORT = closed
+    outbox.send_due(now=SOON + 2 * MINUTE)
+    assert (the(max_).failures, the(max_).envelope) == (1, number)
+    settings.EMAIL_PORT = desk.port
+    post("agreed:8", max_, now=SOON, about=8)
+    outbox.send_due(now=SOON + HOUR)
+    first, *others = [one["Message-ID"] for one in desk.read()]
+    assert len(others) == 2 and others.count(first) == 1  # what came since is another mail
 
 
 def test_a_password_that_the_server_does_not_take_is_told_without_the_password(desk, max_, settings, caplog):
     settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "portal", "hunter2"
     post("agreed:7", max_)
     assert outbox.send_due(now=SOON) == 1
-    assert the(max_).problem == "The mail server broke off: SMTP AUTH extension not supported by server."
+    assert the(max_).problem == ("The mail server cannot be reached: SMTP AUTH extension not supported by server.")
     assert "hunter2" not in caplog.text
 
 
@@ -242,13 +350,13 @@ def test_without_a_server_mails_are_files(max_, sofia, settings, tmp_path):
     assert written.count("Subject: Please sign version 7") == 2
 
 
-def test_a_folder_that_cannot_be_written_is_a_problem_of_the_notice_and_no_crash(max_, settings, tmp_path):
+def test_a_folder_that_cannot_be_written_is_waited_for_and_no_crash(max_, settings, tmp_path):
     settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     settings.EMAIL_FILE_PATH = tmp_path / "mail"
     settings.EMAIL_FILE_PATH.touch()
     post("proposed:7", max_)
     assert outbox.send_due(now=SOON) == 1
-    assert the(max_).problem.startswith("It could not be sent: ImproperlyConfigured in filebased.py")
+    assert the(max_).problem.startswith("The mail server cannot be reached: ImproperlyConfigured in filebased.py")
 
 
 # --- Chat ---------------------------------------------------------------------------------------------------------

@@ -2,14 +2,19 @@
 
 import os
 import re
+import runpy
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from threading import Barrier
+from threading import Barrier, Thread
+from time import monotonic
 
 import pytest
+from celery import Celery
 from django.contrib.messages import get_messages
 from django.core import mail
 from django.core.checks import Info, run_checks
@@ -55,6 +60,7 @@ SECONDS = timedelta(seconds=5)  # longer than any run takes here
 def rings(monkeypatch):
     """Here the worker is really called after a commit."""
     monkeypatch.setattr(outbox, "ring", RING)
+    monkeypatch.setattr(outbox, "_no_broker_until", 0.0)
 
 
 class Killed(BaseException):
@@ -196,6 +202,38 @@ def test_a_broker_that_is_down_breaks_nobodys_page(max_, monkeypatch, caplog, dj
     assert outbox.send_due(now=SOON) == 2
 
 
+@pytest.fixture
+def silent_broker(monkeypatch, settings, tmp_path) -> Iterator[list[socket.socket]]:
+    """A Redis that takes calls and says nothing, with the portal's own options but less patience; gives the calls."""
+    with monkeypatch.context() as here:
+        here.setenv("VAR_DIR", str(tmp_path))
+        here.setenv("CELERY_BROKER_URL", "redis://")
+        read = runpy.run_path(str(settings.BASE_DIR / "slaportal" / "settings.py"))
+    monkeypatch.delenv("CELERY_BROKER_URL", raising=False)  # Celery prefers it to what it is told
+    options = read["CELERY_BROKER_TRANSPORT_OPTIONS"]
+    assert options["socket_timeout"] + options["socket_connect_timeout"] < 10
+    options["socket_timeout"] = 0.3
+    calls = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        Thread(target=lambda: [calls.append(listening.accept()[0]) for _ in range(2)], daemon=True).start()
+        broker = Celery("silent", broker=f"redis://127.0.0.1:{listening.getsockname()[1]}/0", set_as_current=False)
+        broker.conf.broker_transport_options = options
+        task = broker.task(tasks.send_notices.run, name=outbox.SEND_NOTICES)
+        monkeypatch.setattr(outbox, "import_string", lambda name: task)
+        yield calls
+
+
+def test_a_broker_that_says_nothing_keeps_a_click_for_seconds_and_is_not_asked_by_the_next(silent_broker, caplog):
+    begun = monotonic()
+    outbox.ring()
+    took = monotonic() - begun
+    assert 0.2 < took < 3 and 1 <= len(silent_broker) <= 2
+    for _ in range(20):
+        outbox.ring()
+    assert monotonic() - begun < took + 0.2
+    assert caplog.text.count("no worker could be called") == 1
+
+
 # --- Sending ------------------------------------------------------------------------------------------------------
 
 
@@ -296,15 +334,14 @@ def test_a_run_ends_in_time_for_the_tick_and_the_next_one_goes_on(monkeypatch, d
     for number in range(5):
         post("event", make_user(f"p{number}@example.com"))
     outbox.send_due(now=MONDAY)
-    # One look at the start of the run, one for each claim, then two for each mail: is there time, and what time is it.
-    seconds = iter([*[0.0] * 8, 10.0, 10.0, 20.0, 20.0, *[30.1] * 50])
-    monkeypatch.setattr(delivery, "monotonic", lambda: next(seconds))
-    count = outbox.send_due(now=SOON)
-    assert 0 < count < 5
+    seconds = [0.0]
+    monkeypatch.setattr(delivery, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr(delivery, "hand_over", lambda line, written: seconds.append(seconds.pop() + 10.1))
+    assert outbox.send_due(now=SOON) == 3
     waiting = Notice.objects.waiting()
-    assert list(waiting.values_list("claimed_until", "failures")) == [(None, 0)] * (5 - count)
+    assert list(waiting.values_list("claimed_until", "failures", "envelope")) == [(None, 0, None)] * 2
     monkeypatch.undo()
-    assert outbox.send_due(now=SOON) == 5 - count
+    assert outbox.send_due(now=SOON) == 2
 
 
 # --- Together -----------------------------------------------------------------------------------------------------
@@ -421,6 +458,26 @@ def test_of_a_flood_the_first_rows_go_now_and_the_others_next(max_, sofia, monke
     assert len(mail.outbox) == 2  # no reader's rows were cut in two
 
 
+def test_more_than_one_claim_takes_is_one_digest_where_it_is_for_one_reader(max_, sofia, monkeypatch):
+    monkeypatch.setattr(outbox, "MOST_ROWS", 4)
+    for number in range(7):
+        post(f"event:{number}", max_, about=number)
+    post("event:7", sofia)
+    assert outbox.send_due(now=SOON) == 16
+    assert sorted((one.to[0], one.subject) for one in mail.outbox) == [
+        ("max@example.com", "7 notices: 7 × agreements to sign, and their news"),
+        ("sofia@example.com", "Please sign version 7"),
+    ]
+
+
+def test_more_than_five_urgent_ones_that_are_due_in_one_run_are_a_digest_that_waits_for_nothing(max_):
+    NoticePreference.objects.create(person=max_, kind="miss", is_urgent=True)
+    for number in range(8):
+        post(f"missed:{number}", max_, now=MONDAY + number * timedelta(seconds=1), kind="miss", about=number)
+    outbox.send_due(now=MONDAY + 7 * timedelta(seconds=1))
+    assert [one.subject for one in mail.outbox] == ["8 notices: 8 × a promise was broken"]
+
+
 # --- Failures -----------------------------------------------------------------------------------------------------
 
 
@@ -460,6 +517,7 @@ def test_after_eight_failures_a_notice_is_given_up_but_kept(max_, caplog):
 def test_a_notice_that_failed_is_sent_again_once_somebody_asks_for_it(max_, django_capture_on_commit_callbacks):
     post("proposed:7", max_, letter=broken)
     now = fail_until_given_up(max_)
+    User.objects.update(quiet_from=None)  # the worker that is called knows what time of day it is
     Notice.objects.update(letter=name_of(plain))
     Notice.objects.update(due_at=MONDAY)
     with django_capture_on_commit_callbacks(execute=True):
@@ -524,6 +582,20 @@ def test_a_worker_killed_between_claim_and_sending_loses_nothing(max_, sofia, mo
     assert outbox.send_due(now=claimed.claimed_until - SECONDS) == 2
     assert outbox.send_due(now=claimed.claimed_until) == 2
     assert sorted(one.to[0] for one in mail.outbox) == ["max@example.com", "max@example.com", "sofia@example.com"]
+
+
+def test_what_came_since_a_worker_was_killed_before_the_wire_goes_with_what_it_had(max_, monkeypatch):
+    """Nothing of it can have arrived, so it may become another message."""
+    for number in range(3):
+        post(f"proposed:{number}", max_, about=number)
+    with monkeypatch.context() as here:
+        here.setattr(delivery.Round, "deliver", lambda *given: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            outbox.send_due(now=SOON)
+    for number in range(3, 6):
+        post(f"proposed:{number}", max_, now=SOON, about=number)
+    outbox.send_due(now=SOON + outbox.LEASE + MINUTE)
+    assert [one.subject for one in mail.outbox] == ["6 notices: 6 × agreements to sign, and their news"]
 
 
 @pytest.mark.parametrize("many", [1, 3, 8])

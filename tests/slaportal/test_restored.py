@@ -61,16 +61,20 @@ def test_what_waited_leaves_after_the_release(max_):
     assert restored.held() is None
 
 
-def test_what_waited_when_it_was_held_can_be_cancelled_and_what_came_since_leaves(max_, sofia):
+def test_all_that_waits_at_the_release_can_be_cancelled_also_what_was_written_since(max_, sofia):
+    """The tick goes on while the outbox is held, and takes steps again that were taken before the restore."""
     post("before", max_, now=MONDAY - MINUTE)
     restored.hold("Restored.", now=MONDAY)
     post("since", sofia, now=MONDAY + MINUTE)
-    assert restored.release(now=MONDAY + HOUR, cancel_waiting=True) == 1
-    outbox.send_due(now=MONDAY + HOUR)
-    assert [one.to for one in mail.outbox] == [["sofia@example.com"]]
-    cancelled = Notice.objects.get(key="before", channel="email")
-    assert cancelled.problem == "It waited in a restored database and was probably sent before."
-    assert states(key="before", channel="portal") == ["sent"]
+    assert restored.release(now=MONDAY + HOUR, cancel_waiting=True) == 2
+    post("after", max_, now=MONDAY + HOUR)
+    outbox.send_due(now=MONDAY + HOUR + MINUTE)
+    assert [one.to for one in mail.outbox] == [["max@example.com"]]
+    cancelled = Notice.objects.filter(channel="email").exclude(cancelled_at=None)
+    assert set(cancelled.values_list("key", "problem")) == {
+        (key, "It waited in a restored database and was probably sent before.") for key in ("before", "since")
+    }
+    assert states(channel="portal") == ["sent"] * 3
 
 
 def test_who_releases_before_any_worker_noticed_is_not_asked_again(max_, memory, elsewhere):
@@ -129,7 +133,7 @@ def test_runs_of_the_same_moment_by_clocks_that_differ_hold_nothing(memory):
         ({"database": "1", "table": "2", "cluster": "3", "timeline": "1"}, {"database": "9"}, True),
         ({"database": "1", "table": "2"}, {"database": "1", "table": "9"}, True),
         ({"database": "1", "cluster": "3"}, {"database": "1", "cluster": "9"}, True),
-        ({"database": "1", "timeline": "1"}, {"database": "1", "timeline": "2"}, True),
+        ({"timeline": "1", "cluster": "3"}, {"timeline": "2", "cluster": "9"}, True),
         ({"machine": "a"}, {"machine": "b"}, True),
         ({"database": "1", "cluster": "3"}, {"database": "1"}, False),  # this role may not ask for the cluster
         ({"database": "1"}, {"database": "1", "cluster": "3"}, False),
@@ -142,6 +146,35 @@ def test_another_database_than_the_last_one_is_held(memory, elsewhere, before, b
     elsewhere(**by_now)
     assert restored.is_held(now=MONDAY + MINUTE) is is_held
     assert (restored.held().held_why if is_held else "") == (restored.OTHER_DATABASE if is_held else "")
+
+
+def test_a_standby_that_took_over_without_a_loss_holds_nothing(memory, elsewhere):
+    elsewhere(database="1", timeline="1")
+    restored.is_held(now=MONDAY)
+    elsewhere(database="1", timeline="2")
+    assert not restored.is_held(now=MONDAY + MINUTE)
+    assert not restored.is_held(now=MONDAY + HOUR)
+
+
+def test_a_standby_that_took_over_and_had_missed_the_last_runs_is_held(memory, elsewhere):
+    elsewhere(database="1", timeline="1")
+    restored.is_held(now=MONDAY)
+    copied = Wire.objects.values().get()
+    restored.is_held(now=MONDAY + MINUTE)
+    Wire.objects.filter(pk=1).update(**copied)
+    elsewhere(database="1", timeline="2")
+    assert restored.is_held(now=MONDAY + HOUR)
+    assert restored.held().held_why == restored.WENT_BACK
+
+
+@pytest.mark.parametrize("remembered", ["", "0123456789abcdef 1"])
+def test_another_time_line_is_held_where_this_machine_knows_nothing_of_the_database(memory, elsewhere, remembered):
+    elsewhere(database="1", timeline="1")
+    restored.is_held(now=MONDAY)
+    memory.write_text(remembered)
+    elsewhere(database="1", timeline="2")
+    assert restored.is_held(now=MONDAY + HOUR)
+    assert restored.held().held_why == restored.OTHER_DATABASE
 
 
 def test_a_backup_from_before_there_was_a_row_is_held_where_notices_were_sent_since(memory):

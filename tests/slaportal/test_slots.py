@@ -3,8 +3,9 @@
 import pytest
 from django.core import mail
 
-from slaportal import outbox
+from slaportal import outbox, tries
 from slaportal.models import Notice, NoticePreference, Team, User
+from slaportal.paces import GATHER
 from tests.conftest import MONDAY
 from tests.slaportal.postal import (
     HOUR,
@@ -19,6 +20,10 @@ from tests.slaportal.postal import (
 )
 
 pytestmark = pytest.mark.django_db
+
+
+class Killed(BaseException):
+    """What a SIGKILL looks like from inside: nothing after it is done."""
 
 
 def seen(*fields: str, **which: object) -> list[tuple]:
@@ -76,6 +81,15 @@ def test_who_may_not_log_in_any_more_is_told_nothing_and_the_row_says_so(max_, s
     assert [one.to for one in mail.outbox] == [["sofia@example.com"]]
 
 
+def test_whoever_a_room_names_in_place_of_somebody_who_is_gone_is_told(max_, sofia):
+    post_to_owner(max_, reader=now_sofia)
+    max_.is_active = False
+    max_.save()
+    outbox.send_due(now=SOON)
+    outbox.send_due(now=SOON + HOUR)
+    assert [one.to for one in mail.outbox] == [["sofia@example.com"]]
+
+
 def test_who_does_not_want_it_any_more_is_not_told_by_mail(max_):
     post("missed:7", max_, kind="miss")
     NoticePreference.objects.create(person=max_, kind="miss", email="never")
@@ -107,3 +121,35 @@ def test_an_envelope_is_not_taken_along_to_another_reader(max_, sofia, monkeypat
     assert the(sofia).envelope is None
     outbox.send_due(now=SOON + HOUR)
     assert the(sofia).envelope not in (None, 12)
+
+
+@pytest.mark.parametrize(
+    ("urgent", "names"),
+    [
+        # Both wait for the morning, and come as the mail that they may have been in the evening.
+        (False, ["evening", "evening"]),
+        # A part leaves in the night under that name, and the rest must not look like a copy of it.
+        (True, ["evening", "evening", "another"]),
+    ],
+)
+def test_a_mail_that_may_have_arrived_just_before_quiet_hours_comes_again_as_the_same(max_, monkeypatch, urgent, names):
+    evening = MONDAY + 10 * HOUR - 2 * GATHER  # 19:59:00
+    post("miss", max_, kind="miss", now=evening)
+    post("alarm", max_, kind="alarm", now=evening)
+
+    def kill(rows: list[Notice], **fields: object) -> None:
+        raise Killed
+
+    outbox.send_due(now=evening)
+    with monkeypatch.context() as here:
+        here.setattr(tries, "record", kill)
+        with pytest.raises(Killed):
+            outbox.send_due(now=evening + GATHER)
+    if urgent:
+        NoticePreference.objects.create(person=max_, kind="alarm", is_urgent=True)
+    for after in (outbox.LEASE, HOUR, 12 * HOUR):
+        outbox.send_due(now=evening + GATHER + after)
+    first = mail.outbox[0].extra_headers["Message-ID"]
+    sent = [one.extra_headers["Message-ID"] for one in mail.outbox]
+    assert ["evening" if one == first else "another" for one in sent] == names
+    assert not Notice.objects.filter(sent_at=None).exists()

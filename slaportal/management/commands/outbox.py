@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--cancel-waiting",
             action="store_true",
-            help="with --release: do not send what waited when the outbox was held, because it was sent before",
+            help="with --release: cancel every mail and chat message that waits now, because it was sent before",
         )
 
     def handle(self, *args: object, release: bool, hold: str | None, cancel_waiting: bool, **options: object) -> None:
