@@ -1,15 +1,16 @@
 """Whom a step of a ladder tells: the owner, a manager, a team, a role or a chat, as it stands for one handoff.
 
-Somebody always is told: for an owner who is missing the manager, and for a manager who is missing RevOps.
+Somebody always is told, when the step comes due and again when its notice is sent: for an owner, a team or a role
+without anybody who may log in the manager, and for such a manager RevOps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from agreements.catalogue import Action
 from agreements.models import Agreement, Step
-from leads.models import Escalation, Handoff
+from leads.models import Clock, Escalation, Handoff
 from slaportal import roles
 from slaportal.models import Notice, Party, Team, User
 
@@ -34,38 +35,40 @@ class Audience:
         self._members: dict[int, list[User]] = {}
         self._with_role: dict[str, list[User]] = {}
 
-    def of(self, step: Step, handoff: Handoff) -> tuple[list[Seat], str]:
-        """The readers of a step, and in words who they are: “told Ron Rep”."""
+    def of(self, step: Step, handoff: Handoff, owner: User | None) -> tuple[list[Seat], str]:
+        """The readers of a step, and in words who they are: “told Ron Rep”. `owner` is whom its owner means."""
         team = team_of(step, handoff)
-        match step.action:
-            case Action.OWNER if handoff.owner and handoff.owner.is_active:
-                return [Seat("owner", handoff.owner, READER)], f"told {handoff.owner}"
-            case Action.OWNER:
-                why = f"{handoff.owner} cannot log in" if handoff.owner else "nobody owned it"
-                seats, words = self._manager(team, READER)
-                return seats, f"{words}, because {why}"
-        return self.around(step, team, handoff.agreement, reader=READER, also=handoff.team_id)
+        if step.action != Action.OWNER:
+            return self.around(step, team, handoff.agreement, reader=READER, also=handoff.team_id)
+        if owner and owner.is_active:
+            return [Seat("owner", owner, READER)], f"told {owner}"
+        return self._manager(team, READER, f"{owner} cannot log in" if owner else "nobody owned it")
 
     def around(
         self, step: Step, team: Team, agreement: Agreement, *, reader: str, also: int | None = None
     ) -> tuple[list[Seat], str]:
         """The readers of a step that tells somebody else than an owner; `reader` says who its manager is by then.
 
-        Of a role that works for one side: those of the agreement's teams and of the team `also`.
+        Of a role that works for one side: those of the agreement's teams and of the team `also`. None where there is
+        nobody at all, also in RevOps; the words then say why.
         """
         match step.action:
             case Action.MANAGER:
                 return self._manager(team, reader)
+            case Action.TEAM if people := self.members(team):
+                return _each(people), f"told everybody of {team}"
             case Action.TEAM:
-                return _each(self.members(team)), f"told everybody of {team}"
+                return self._manager(team, reader, f"nobody of {team} can log in")
             case Action.ROLE:
                 teams = {also, agreement.sales_team_id, agreement.marketing_team_id, None}
-                return _each(self._role(step.role, teams)), f"told everybody with the role {step.role}"
+                if people := self._role(step.role, teams):
+                    return _each(people), f"told everybody with the role {step.role}"
+                of_theirs = "of theirs " * (step.role in OF_A_TEAM)
+                return self._manager(team, reader, f"nobody {of_theirs}with the role {step.role} can log in")
             case Action.CHAT if team.chat_url:
                 return [Seat(f"team:{team.pk}")], f"posted in the chat of {team}"
             case Action.CHAT:
-                seats, words = self._manager(team, reader)
-                return seats, f"{words}, because {team} has no chat"
+                return self._manager(team, reader, f"{team} has no chat")
         return [], ""
 
     @cached_property
@@ -89,11 +92,16 @@ class Audience:
         people = self.everybody(role)
         return [person for person in people if role not in OF_A_TEAM or person.team_id in teams]
 
-    def _manager(self, team: Team, reader: str) -> tuple[list[Seat], str]:
+    def _manager(self, team: Team, reader: str, why: str = "") -> tuple[list[Seat], str]:
+        """The team's manager, or all of RevOps; `why` is why the manager is told instead of somebody else."""
         manager = team.manager
         if manager and manager.is_active:
-            return [Seat("manager", manager, reader)], f"told {manager}"
-        return self.revops, f"told RevOps, because {team} has no manager"
+            return [Seat("manager", manager, reader)], f"told {manager}, because {why}" if why else f"told {manager}"
+        missing = f"{manager} cannot log in" if manager else f"{team} has no manager"
+        why = f"{why} and {missing}" if why else missing
+        if not self.revops:
+            return [], f"nothing: {why} and nobody is in RevOps"
+        return self.revops, f"told RevOps, because {why}"
 
 
 def team_of(step: Step, handoff: Handoff) -> Team:
@@ -105,8 +113,31 @@ def team_of(step: Step, handoff: Handoff) -> Team:
     return handoff.team or handoff.agreement.sales_team
 
 
+def whose(clock: Clock | None, handoff: Handoff) -> User | None:
+    """Whom “the owner” of a step means: of a warning whoever has the handoff now, as only they can still act.
+
+    Of a miss, and of what began with one owner, it is whom that counts for (rule N4), whoever has the handoff by now.
+    """
+    if clock is not None and (clock.subject or clock.state == Clock.State.MISSED):
+        return clock.charged_to.owner if clock.charged_to else None
+    return handoff.owner
+
+
+def clocks_of(escalations: Iterable[Escalation]) -> dict[int, Clock]:
+    """The clocks that these steps came due for, by the id of the step's row, with whom they count for."""
+    rows = list(escalations)
+    places = {row.pk: (row.handoff_id, row.step.commitment_id, row.subject) for row in rows}
+    handoffs, commitments, _ = zip(*places.values(), strict=True) if places else ((), (), ())
+    clocks = Clock.objects.filter(handoff__in=handoffs, commitment__in=set(commitments))
+    found = {
+        (clock.handoff_id, clock.commitment_id, clock.subject): clock
+        for clock in clocks.select_related("charged_to__owner")
+    }
+    return {pk: found[place] for pk, place in places.items() if place in found}
+
+
 def readers(notices: Sequence[Notice]) -> list[User | None]:
-    """Who the owner and the manager of these steps are by now; None where the handoff has nobody in that place."""
+    """Who the owner and the manager of these steps are by now; whoever is in charge where they are missing."""
     found = Escalation.objects.select_related(
         "step__team__manager",
         "step__commitment",
@@ -115,14 +146,24 @@ def readers(notices: Sequence[Notice]) -> list[User | None]:
         "handoff__agreement__sales_team__manager",
         "handoff__agreement__marketing_team__manager",
     ).in_bulk({notice.about for notice in notices})
-    return [_reader(notice.slot, found[notice.about]) for notice in notices]
+    clocks = clocks_of(found.values())
+    rows = [found[notice.about] for notice in notices]
+    deputies = in_charge([team_of(row.step, row.handoff) for row in rows])
+    people: list[User | None] = []
+    for notice, row, deputy in zip(notices, rows, deputies, strict=True):
+        owner = whose(clocks.get(row.pk), row.handoff) if notice.slot == "owner" else None
+        people.append(owner if owner and owner.is_active else deputy)
+    return people
 
 
-def _reader(slot: str, escalation: Escalation) -> User | None:
-    handoff = escalation.handoff
-    if slot == "owner":
-        return handoff.owner
-    return team_of(escalation.step, handoff).manager
+def in_charge(teams: Sequence[Team]) -> list[User | None]:
+    """Of each team its manager, or somebody of RevOps where it has none who may log in; None where nobody is left."""
+    managers = [team.manager if team.manager and team.manager.is_active else None for team in teams]
+    if all(managers):
+        return managers
+    # A slot has one reader, so it is always the same one of them.
+    deputy = User.objects.filter(groups__name=roles.REVOPS, is_active=True).order_by("pk").first()
+    return [manager or deputy for manager in managers]
 
 
 def _each(people: Sequence[User]) -> list[Seat]:

@@ -5,7 +5,7 @@ decides met or missed. The rules cited (C1, N2, …) stand in docs/numbers.md.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from slaportal.models import Party
 
 # States, ordered so that the least of a handoff's clocks is the handoff's state (rule N2).
 MISSED, OPEN, MET, EXCLUDED = range(4)
+
+# What began longer than this before the portal knew of it is history, which escalates nothing (rule L4).
+NEWS_FOR = timedelta(days=1)
 
 _ALL = slice(None)
 
@@ -184,9 +187,23 @@ def _layer(
         out["charged_to"][not_started] = history.owner_at(rows, np.where(ended, history.ended_at[rows], history.now))[
             not_started
         ]
+    if promise.kind.code == "acceptance":
+        # Nobody can accept what is accepted, so whom it is given to afterwards owes nothing (rule C6).
+        late = _accepted_since(history)[rows] < started
+        _exclude(out, late, _RULE["accepted_before"])
+        out["charged_to"][late] = history.owner_at(rows, started)[late]
     if subject is not None:
         out["charged_to"] = subject
     return out
+
+
+def _accepted_since(history: History) -> np.ndarray:
+    """Per handoff since when it is accepted; by an acceptance that was entered too late (A4), since its entry."""
+    given = history.dispositions[history.dispositions["verdict"] == ACCEPTED]
+    timely = np.isin(given["id"], history.timely_dispositions["id"])
+    since = np.full(history.size, NAT)
+    np.fmin.at(since, given["row"], np.where(timely, given["at"], np.fmax(given["at"], given["entered_at"])))
+    return since
 
 
 def _timed(
@@ -260,7 +277,9 @@ def _set_next_step(out: np.ndarray, promise: Promise, history: History, span: "_
     seen = seen[subject[seen["row"]] == seen["subject"]]
     done = np.zeros((len(promise.steps), history.size), bool)
     done[seen["step"], seen["row"]] = True
-    known_at = history.handoffs["known_at"][rows]
+    known_at, qualified_at = history.handoffs["known_at"][rows], history.handoffs["qualified_at"][rows]
+    # What the portal learned of within a day is no history: what came due meanwhile comes at once.
+    known_at[~(known_at - qualified_at > np.timedelta64(NEWS_FOR))] = NAT
     for rung in promise.ladder:
         position = rung.position(promise.limit_seconds)
         some = left[~done[rung.index, rows[left]]]

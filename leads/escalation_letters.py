@@ -9,11 +9,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agreements.catalogue import Action
-from leads import clocks, ladder
+from leads import audience, clocks, ladder
 from leads.models import Clock, Escalation, Handoff
 from slaportal.letters import Letter
 from slaportal.models import Notice, User
 from slaportal.templatetags.display import duration
+
+# Of whoever has missed something.
+ASKED = "why it happened, and what is done about it."
 
 
 def step(notices: Sequence[Notice]) -> list[Letter | None]:
@@ -24,14 +27,12 @@ def step(notices: Sequence[Notice]) -> list[Letter | None]:
     found = Escalation.objects.select_related(
         "step__commitment", "handoff__lead", "handoff__owner", "handoff__team", "handoff__agreement"
     ).in_bulk({notice.about for notice in notices})
-    of_clock = {(row.handoff_id, row.step.commitment_id, row.subject) for row in found.values()}
-    rows = Clock.objects.filter(handoff__in={handoff for handoff, _, _ in of_clock})
-    clock_of = {(row.handoff_id, row.commitment_id, row.subject): row for row in rows}
+    clock_of = audience.clocks_of(found.values())
     openable = _openable(notices, {row.handoff_id for row in found.values()})
     letters = []
     for notice in notices:
         row = found[notice.about]
-        clock = clock_of.get((row.handoff_id, row.step.commitment_id, row.subject))
+        clock = clock_of.get(row.pk)
         holds = clock is not None and clock.state in (clocks.OPEN, clocks.MISSED)
         may_open = notice.recipient_id is None or row.handoff_id in openable[notice.recipient_id]
         letters.append(_letter(row, clock, notice, may_open=may_open) if holds else None)
@@ -48,9 +49,13 @@ def _openable(notices: Sequence[Notice], handoffs: set[int]) -> dict[int, set[in
 
 
 def _letter(row: Escalation, clock: Clock, notice: Notice, *, may_open: bool) -> Letter:
-    handoff, title = row.handoff, row.step.commitment.title
-    is_mine = handoff.owner_id == notice.recipient_id and notice.recipient_id is not None
-    whose = "" if is_mine else f" ({handoff.owner or 'in the queue'})"
+    handoff, title, reader = row.handoff, row.step.commitment.title, notice.recipient_id
+    # Whom it is about: of a miss whoever it counts for, who may have lost the handoff since (N4).
+    about = audience.whose(clock, handoff)
+    is_about_reader = reader is not None and about is not None and about.pk == reader
+    has_it = reader is not None and handoff.owner_id == reader
+    nobody = "unassigned" if handoff.owner_id else "in the queue"
+    whose = "" if is_about_reader else f" ({about or nobody})"
     due = f"{timezone.localtime(clock.due_at):%a %-d %b, %-H:%M}" if clock.due_at else "once it is released"
     if clock.state == clocks.OPEN:
         subject = f"Due {due}: {handoff}{whose}: {title}"
@@ -65,15 +70,26 @@ def _letter(row: Escalation, clock: Clock, notice: Notice, *, may_open: bool) ->
     lead = ", ".join(part for part in (handoff.lead.company, handoff.lead.title, handoff.source) if part)
     if lead:
         paragraphs.append(lead)
-    if not is_mine:
-        paragraphs.append(f"Owner: {handoff.owner or 'nobody, it waits in the queue'} · {handoff.agreement}")
+    if not (is_about_reader or has_it):
+        paragraphs.append(_whose_it_is(handoff, about))
     if row.is_late:
-        paragraphs.append("This step comes late, because nothing was running when it was due.")
-    if clock.state == clocks.MISSED and not clock.stopped_at:
-        paragraphs.append("Act now, and answer the miss in one line: why it happened, and what is done about it.")
+        paragraphs.append(f"This step comes {ladder.lateness(row)}.")
+    if is_about_reader and not has_it:
+        where = f"{handoff.owner} has it now" if handoff.owner else "it waits in the queue now"
+        paragraphs.append(f"It is no longer yours: {where}. One line of answer is asked: {ASKED}")
+    elif clock.state == clocks.MISSED and not clock.stopped_at:
+        paragraphs.append(f"Act now, and answer the miss in one line: {ASKED}")
     return Letter(
         subject=subject,
         paragraphs=tuple(paragraphs),
         link_label="Open the handoff",
         link=handoff.get_absolute_url() if may_open else reverse("home"),
     )
+
+
+def _whose_it_is(handoff: Handoff, about: User | None) -> str:
+    """Who has it, whom it counts for where that is somebody else, and under which agreement."""
+    owner = str(handoff.owner or "nobody, it waits in the queue")
+    if about is not None and about.pk != handoff.owner_id:
+        owner = f"{owner}; it counts for {about}"
+    return f"Owner: {owner} · {handoff.agreement}"

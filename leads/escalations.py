@@ -18,7 +18,7 @@ from agreements.catalogue import Action
 from agreements.models import Step
 from agreements.terms import Promise, Rung
 from leads import ladder, routing, timekeeping
-from leads.audience import Audience, Seat
+from leads.audience import Audience, Seat, whose
 from leads.models import Assignment, Clock, Escalation, Handoff, Task
 from slaportal import outbox
 from slaportal.models import User
@@ -54,17 +54,17 @@ class Due:
 def sweep(*, now: datetime) -> int:
     """Do every step that is due, each handoff's in their order; safe to run twice, by two workers, or after a silence.
 
-    Handoffs that somebody else has locked are left to the next sweep. One that cannot be done is told in the log and
-    holds up no other. Returns how many steps were looked at.
+    Handoffs that somebody else has locked are left to the next sweep. One that cannot be done is told in the log.
+    Neither holds up what is behind it. Returns how many steps were looked at.
     """
-    done, broken = 0, set()
+    done = 0
+    left: set[int] = set()
     while True:
-        due = Clock.objects.with_due_step(now).exclude(handoff__in=broken).order_by("next_step_at", "pk")
+        due = Clock.objects.with_due_step(now).exclude(handoff__in=left).order_by("next_step_at", "pk")
         ids = sorted(set(due.values_list("handoff_id", flat=True)[:BATCH]))
-        count = _climb_safely(ids, broken, now)
-        if not count:
+        if not ids:
             return done
-        done += count
+        done += _climb_safely(ids, left, now)
 
 
 def close_tasks(tasks: QuerySet[Task], *, by: User, now: datetime) -> int:
@@ -79,32 +79,33 @@ def late(before: datetime) -> tuple[int, datetime | None]:
     return (found.count() if first else 0), first
 
 
-def _climb_safely(ids: Sequence[int], broken: set[int], now: datetime) -> int:
-    """All of them in one transaction; if that fails, one by one, so that only the `broken` ones are left."""
+def _climb_safely(ids: Sequence[int], left: set[int], now: datetime) -> int:
+    """All of them in one transaction; if that fails, one by one. What cannot be done now is added to `left`."""
     try:
-        return _climb(ids, now)
+        climbed = _climb(ids, now)
     except OperationalError:
         raise
     except Exception:
         if len(ids) > 1:
-            return sum(_climb_safely([pk], broken, now) for pk in ids)
+            return sum(_climb_safely([pk], left, now) for pk in ids)
         log.exception("escalations: the next step of handoff %s cannot be done", ids[0])
-        broken.update(ids)
-        # The sweep goes on: what is behind this one may still be done.
-        return 1
+        climbed = set()
+    left.update(set(ids) - climbed)
+    return len(climbed)
 
 
 @transaction.atomic
-def _climb(ids: Sequence[int], now: datetime) -> int:
-    """Do the next due step of each of these handoffs that can be locked."""
+def _climb(ids: Sequence[int], now: datetime) -> set[int]:
+    """Do the next due step of each of these handoffs that can be locked. Returns which they were."""
     locked = timekeeping.lock(ids, skip_locked=True)
     found = _next_steps([handoff_id for handoff_id, _ in locked], now)
     if not found:
-        return 0
+        return set()
     audience = Audience()
     for one in found:
         if one.rung.action.tells:
-            one.seats, one.what = audience.of(one.step, one.handoff)
+            one.seats, one.what = audience.of(one.step, one.handoff, whose(one.clock, one.handoff))
+            one.is_skipped = not one.seats
     for action, move in ((Action.REASSIGN, routing.reassign), (Action.QUEUE, routing.return_to_queue)):
         _move([one for one in found if one.rung.action == action], move, now)
     tasks = [one for one in found if one.rung.action == Action.TASK]
@@ -123,13 +124,14 @@ def _climb(ids: Sequence[int], now: datetime) -> int:
         for one in found
     )
     outbox.post([post for one, row in zip(found, rows, strict=True) for post in _posts(one, row)], now=now)
-    timekeeping.evaluate_handoffs([one.handoff.pk for one in found], now=now)
-    return len(found)
+    climbed = {one.handoff.pk for one in found}
+    timekeeping.evaluate_handoffs(climbed, now=now)
+    return climbed
 
 
 def _next_steps(ids: Sequence[int], now: datetime) -> list[Due]:
     """Of each locked handoff the step that came due first."""
-    due = Clock.objects.with_due_step(now).filter(handoff__in=ids).select_related("commitment")
+    due = Clock.objects.with_due_step(now).filter(handoff__in=ids).select_related("commitment", "charged_to__owner")
     first: dict[int, Clock] = {}
     for clock in due.order_by("next_step_at", "commitment__position", "pk"):
         first.setdefault(clock.handoff_id, clock)
@@ -155,18 +157,35 @@ def _next_steps(ids: Sequence[int], now: datetime) -> list[Due]:
 
 
 def _move(found: Sequence[Due], move: Callable[..., list[Assignment]], now: datetime) -> None:
-    """Take these handoffs from their owners, unless there is none any more or the handoff is over."""
+    """Take these handoffs from their owners, where there is somebody who had it when the step came due."""
+    if not found:
+        return
+    latest = Assignment.objects.filter(handoff__in=[one.handoff.pk for one in found]).order_by("at", "pk")
+    since = dict(latest.values_list("handoff", "at"))
     for one in found:
-        if one.handoff.ended_at is not None:
-            one.is_skipped, one.what = True, "nothing: the handoff has ended"
-        elif one.handoff.owner is None:
-            one.is_skipped, one.what = True, "nothing: it waits in the queue already"
+        if why := _why_not_moved(one, since.get(one.handoff.pk)):
+            one.is_skipped, one.what = True, f"nothing: {why}"
     taken = [one for one in found if not one.is_skipped]
     why = {one.handoff.pk: f"{one.promise.title}: {ladder.when(one.step)}" for one in taken}
     given = move([one.handoff for one in taken], why=why, by=None, now=now) if taken else []
     by_handoff = {assignment.handoff_id: assignment for assignment in given}
     for one in taken:
         one.what = _moved(one.handoff, by_handoff.get(one.handoff.pk))
+
+
+def _why_not_moved(one: Due, since: datetime | None) -> str:
+    """Why nobody is to lose this handoff by this step; blank where its owner does, who has had it `since` then."""
+    if one.handoff.ended_at is not None:
+        return "the handoff has ended"
+    if one.handoff.owner is None:
+        return "it waits in the queue already"
+    # What is done for two promises at once, or after a stop, must not take it from the one whom it was just given to.
+    if since is not None and since > one.clock.next_step_at:
+        return f"{one.handoff.owner} has had it only since then"
+    known_at = one.handoff.known_at
+    if known_at is not None and known_at > one.clock.next_step_at:
+        return "the portal learned of it only afterwards"
+    return ""
 
 
 def _moved(handoff: Handoff, assignment: Assignment | None) -> str:

@@ -26,7 +26,7 @@ HANDOFF = np.dtype(
         ("complete", "?"),
         ("in_scope", "i8"),  # bit n: in the scope of the nth commitment
         ("month_rank", "i8"),  # 1 for the first of its local month (rule N7)
-        ("known_at", "M8[us]"),  # steps that came due before escalate nothing (rule L4)
+        ("known_at", "M8[us]"),  # of history, what came due before escalates nothing (rule L4)
     ]
 )
 ASSIGNMENT = np.dtype([("row", "i8"), ("at", "M8[us]"), ("id", "i8"), ("owned", "?")])  # else it waits in a queue

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+from django.utils import timezone
 
 from agreements.models import Step
 from agreements.terms import Promise, Rung
@@ -58,6 +59,28 @@ def when(step: Step | Rung) -> str:
     return f"{abs(minutes)} min {'before' if minutes < 0 else 'after'} the limit"
 
 
+def lateness(row: Escalation) -> str:
+    """Why a step that is marked late comes late, or where that is not recorded since when it was due; else blank.
+
+    Nothing was running then, or what had stopped the clock was taken back: the row does not tell which.
+    """
+    if not row.is_late:
+        return ""
+    known_at = row.handoff.known_at
+    if known_at and row.due_at < known_at:
+        return f"late: the portal learned of it only {_local(known_at)}"
+    return f"late: it was due {_local(row.due_at)}"
+
+
+def is_history(handoff: Handoff) -> bool:
+    """Whether it had begun so long before the portal knew of it that what came due before comes no more (rule L4)."""
+    return handoff.known_at is not None and handoff.known_at - handoff.qualified_at > clocks.NEWS_FOR
+
+
+def _local(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%a %-d %b, %-H:%M}"
+
+
 def _line(
     rung: Rung, clock: Clock, promise: Promise, handoff: Handoff, run: Run | None, row: Escalation | None
 ) -> StepLine:
@@ -66,14 +89,14 @@ def _line(
         if row.state == Escalation.State.SKIPPED:
             return StepLine(place, does, "skipped", "", row.at, row.what)
         is_withdrawn = clock.state == clocks.MET and rung.position(promise.limit_seconds) >= promise.limit_seconds
-        why = "withdrawn by a late fact" if is_withdrawn else "late: nothing was running when it was due" * row.is_late
+        why = "withdrawn by a late fact" if is_withdrawn else lateness(row)
         return StepLine(place, row.what, "fired", "" if is_withdrawn else "warn", row.at, why)
     if clock.next_step == rung.index and clock.next_step_at is not None:
         return StepLine(place, does, "next", "wait", clock.next_step_at)
     if clock.started_at is None or run is None:
         return StepLine(place, does, "planned", "wait", None, "once the clock starts")
     moment = moment_of(run, int(rung.position(promise.limit_seconds) * 1_000_000))
-    if handoff.known_at and moment and moment < handoff.known_at:
+    if is_history(handoff) and moment and moment < handoff.known_at:
         return StepLine(place, does, "cancelled", "", None, "it came due before the portal knew of this handoff")
     is_held = clock.stopped_at is None and any(end == run.now for _, end in run.holds)
     if clock.next_step is None and (clock.state in (clocks.MET, clocks.EXCLUDED) or not is_held):

@@ -10,6 +10,7 @@ RULES: dict[str, tuple[str, str]] = {
     "never_accepted": ("The handoff ended without being accepted, so this never began.", "C6"),
     "never_assigned": ("The handoff ended without an owner, so this never began.", "C6"),
     "reassigned": ("The handoff got a new owner while the clock was running.", "C6"),
+    "accepted_before": ("It had been accepted before this began, and nobody can accept it again.", "C6"),
     "ended_without_contact": ("The handoff ended for a reason that needs no contact.", "C7"),
     "out_of_scope": ("The lead is outside what this commitment covers.", "N2"),
     "below_definition": ("The lead was handed over below the agreed definition.", "N7"),

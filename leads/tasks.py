@@ -4,7 +4,6 @@ import logging
 
 from celery import shared_task
 from django.db import OperationalError
-from django.utils import timezone
 
 from leads import ticking, timekeeping
 from leads.models import Handoff
@@ -30,7 +29,7 @@ def tick() -> int:
 def evaluate_range(first: int, last: int) -> int:
     """Evaluate the handoffs with ids from `first` to `last`, both included."""
     ids = Handoff.objects.filter(pk__gte=first, pk__lte=last).values_list("pk", flat=True)
-    return timekeeping.evaluate_handoffs(ids, now=timezone.now())
+    return timekeeping.evaluate_handoffs(ids, now=database_now())
 
 
 @shared_task

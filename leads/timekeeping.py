@@ -80,19 +80,22 @@ def id_ranges() -> list[tuple[int, int]]:
 def tick(*, now: datetime) -> int:
     """Evaluate every handoff with a clock whose limit is used up; safe to run twice or by two workers at once.
 
-    Handoffs that somebody else has locked are left to the next tick: whoever holds the lock evaluates them.
-    Returns how many were evaluated.
+    Handoffs that somebody else has locked are left to the next tick, as whoever holds the lock evaluates them, and hold
+    up none behind them. Returns how many were evaluated.
     """
     done: set[int] = set()
+    left: set[int] = set()
     while True:
         with transaction.atomic():
-            due = Clock.objects.running_out(now).order_by("look_at").values_list("handoff_id", flat=True)
-            found = lock(sorted(set(due[:TICK_BATCH]) - done), skip_locked=True)
+            due = Clock.objects.running_out(now).exclude(handoff__in=left).order_by("look_at")
+            ids = set(due.values_list("handoff_id", flat=True)[:TICK_BATCH]) - done
+            found = lock(sorted(ids), skip_locked=True)
             _evaluate_locked(found, now)
-        if not found:
-            break
-        done.update(handoff_id for handoff_id, _ in found)
-    return len(done)
+        if not ids:
+            return len(done)
+        locked = {handoff_id for handoff_id, _ in found}
+        done |= locked
+        left |= ids - locked
 
 
 def late(before: datetime) -> tuple[int, datetime | None]:

@@ -124,7 +124,10 @@ def team_of(step: Step, agreement: Agreement) -> Team:
 
 
 def _reached(now: datetime) -> list[tuple[int, Span, Period, datetime]]:
-    """Steps, by id, with the milestones that they have reached while their version was agreed and in force (P4)."""
+    """Steps, by id, with the milestones that they have reached while their version was agreed and in force (P4).
+
+    And of a version that another followed within the month, the end of that month.
+    """
     shares: dict[int, list[tuple[int, Fraction]]] = {}
     agreements = set()
     steps = Step.objects.filter(
@@ -134,14 +137,19 @@ def _reached(now: datetime) -> list[tuple[int, Span, Period, datetime]]:
     for version_id, agreement_id, pk, share in steps.order_by().values_list(*columns):
         shares.setdefault(version_id, []).append((pk, Fraction(share, 100)))
         agreements.add(agreement_id)
+    spans = list(pace_figures.spans(agreements, with_terms=False).values()) if agreements else []
+    begins = {(version.agreement_id, since) for version, since, _ in spans}
     found = []
-    for span in pace_figures.spans(agreements, with_terms=False).values() if agreements else ():
+    for span in spans:
         version, since, until = span
-        zone = version.agreement.zone
+        zone, is_followed = version.agreement.zone, (version.agreement_id, until) in begins
         for month in months(now, zone):
             for pk, share in shares.get(version.pk, ()):
                 moment = milestones.milestone(month, zone, share)
-                if since < moment <= min(until, now) and version.agreed_at <= moment:
+                # The month is judged at its end also where terms were followed by others before, by their own days:
+                # nobody signs out of a month that was missed.
+                last = moment if is_followed and share == 1 and month.start(zone) < until else until
+                if since < moment <= min(last, now) and version.agreed_at <= moment:
                     found.append((pk, span, month, moment))
     return found
 
@@ -186,7 +194,7 @@ def _act(one: Due, check: PaceCheck, audience: Audience, now: datetime) -> tuple
         kind = "warning" if step.share < 100 else "miss"
         seats, words = audience.around(step, team_of(step, agreement), agreement, reader="reports.pace_notices.readers")
     outbox.post((_post(one, check, kind, seat) for seat in seats), now=now)
-    return True, words
+    return step.action == Action.TASK or bool(seats), words
 
 
 def _post(one: Due, check: PaceCheck, kind: str, seat: Seat) -> Post:

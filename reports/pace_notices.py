@@ -8,8 +8,10 @@ from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 
 from django.urls import reverse
+from django.utils import timezone
 
 from agreements.catalogue import Action
+from leads import audience
 from leads.models import Task
 from reports import pace, pace_figures
 from reports.milestones import Standing
@@ -57,12 +59,10 @@ def answered(notices: Sequence[Notice]) -> list[Letter | None]:
 
 
 def readers(notices: Sequence[Notice]) -> list[User | None]:
-    """Who the manager of these steps is by now; None where the team has none any more."""
+    """Who the manager of these steps is by now, or somebody of RevOps where the team has none who may log in."""
     checks = _checks(notices, *SIDES)
-    return [
-        pace.team_of(check.step, check.step.commitment.version.agreement).manager
-        for check in (checks[notice.about] for notice in notices)
-    ]
+    steps = [checks[notice.about].step for notice in notices]
+    return audience.in_charge([pace.team_of(step, step.commitment.version.agreement) for step in steps])
 
 
 def _step(check: PaceCheck, stands: Standing, may_open: bool) -> Letter:
@@ -77,7 +77,8 @@ def _step(check: PaceCheck, stands: Standing, may_open: bool) -> Letter:
         f"{agreement}: {agreement.marketing_team} and {agreement.sales_team}",
     ]
     if check.is_late:
-        paragraphs.append("This step comes late, because nothing was running when it was due.")
+        due = timezone.localtime(check.due_at)
+        paragraphs.append(f"This step comes late: it was due {due:%a %-d %b, %-H:%M}.")
     link = reverse("scorecard", args=[agreement.pk, month.key]) if may_open else reverse("home")
     return Letter(subject, tuple(paragraphs), "Open the scorecard" if may_open else "Open the portal", link)
 

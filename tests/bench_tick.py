@@ -97,7 +97,7 @@ def compare() -> int:
     from leads import escalations, timekeeping
     from leads.models import Clock
 
-    with patch.object(escalations, "_climb", return_value=0):
+    with patch.object(escalations, "_climb", return_value=set()):
         sweep = caught(lambda: escalations.sweep(now=NOW))
     with patch.object(timekeeping, "lock", return_value=[]):
         tick = caught(lambda: timekeeping.tick(now=NOW))

@@ -259,9 +259,14 @@ class Reading:
         self.outcomes = self.known(history.outcomes)
         self.holds = self.merged_holds()
         self.on_hold = any(released == ENDLESS for _, released in self.holds)
+        known_at = history.known_at
+        self.is_history = known_at is not None and known_at > history.qualified_at + timedelta(hours=24)
 
         accepted = [fact for fact in self.dispositions if fact.verdict == "accepted"]
         self.accepted_at = accepted[0].at if accepted else None
+        # C6: of one that was written down too late, since then.
+        since = [fact.at if self.timely(fact) else max(fact.at, fact.entered_at) for fact in accepted]
+        self.accepted_since = min(since) if since else None
         self.after_acceptance = [f for f in self.outcomes if self.accepted_at and f.at >= self.accepted_at]
         self.given_back = [fact for fact in self.dispositions if fact.verdict != "accepted"]
         ends = [fact.at for fact in [*self.given_back[:1], *self.after_acceptance[:1]]]
@@ -417,6 +422,9 @@ class Reading:
             stopped=stop,
             elapsed=None if stop is None else watch.elapsed(stop),
         )
+        if promise.kind.code == "acceptance" and self.accepted_since and self.accepted_since < start:
+            # C6: nobody can accept it again.
+            return clock._replace(state="excluded", rule="accepted_before", charged_to=self.owner(start))
         # What may end it without a verdict, the first of them first.
         endings = []
         if until is not None:
@@ -456,7 +464,7 @@ class Reading:
             if self.on_hold and not watch.used_up(self.now):
                 continue  # nobody knows when the hold will end
             moment = watch.look()
-            if self.history.known_at is not None and moment < self.history.known_at:
+            if self.is_history and moment < self.history.known_at:
                 continue  # L4
             if over is not None:
                 # L3: a breach is told, also when it is over; nothing else happens any more.

@@ -56,6 +56,7 @@ routed     met: within_limit                11:00  15:00  12:00  1:00  assigned 
 routed     missed: limit_used_up            11:00  15:00  -      -     assigned 11:00
 routed     open: not_started                -      -      -      -     -
 routed     excluded: never_assigned         -      -      -      -     recycled 12:00 bad timing
+routed     excluded: accepted_before        11:00  15:00  -      -     accepted 10:30; assigned 11:00
 assigned   met: within_limit                11:00  15:00  12:00  1:00  assigned 11:00; accepted 12:00
 assigned   missed: past_limit               11:00  15:00  16:00  5:00  assigned 11:00; accepted 16:00
 assigned   open: running                    11:00  15:00  -      -     assigned 11:00; now 12:00
@@ -364,6 +365,30 @@ def test_the_old_owners_clock_keeps_its_verdict_only_if_it_had_one(called, assig
 @pytest.mark.parametrize("start", ["qualified", "routed"])
 def test_other_clocks_run_on_when_the_owner_changes(start):
     assert verdict("first_response", start, assigned="10:00, 12:00", called="13:00") == "met: within_limit"
+
+
+@pytest.mark.parametrize(
+    ("story", "rules"),
+    [
+        ({"assigned": "10:00, 12:00", "accepted": "11:00"}, ["within_limit", "accepted_before"]),
+        ({"assigned": "10:00, 12:00", "accepted": "12:00"}, ["reassigned", "within_limit"]),  # at that very moment (C3)
+        ({"assigned": "10:00, 16:00", "accepted": "15:00"}, ["past_limit", "accepted_before"]),
+        ({"assigned": "10:00, 12:00", "accepted": "13:00"}, ["reassigned", "within_limit"]),
+        ({"assigned": "10:00, 12:00, 13:00", "accepted": "11:00"}, ["within_limit", *["accepted_before"] * 2]),
+        ({"assigned": "10:00, 12:00", "accepted": "11:00", "recycled": "13:00"}, ["within_limit", "accepted_before"]),
+        # Entered later than the grace (A4): no escape from a miss, nor a miss of what was impossible from then on.
+        ({"assigned": "10:00, 12:00", "accepted": "11:00 written Fri 12:00"}, ["reassigned", "limit_used_up"]),
+        (
+            {"assigned": "10:00, Mon2 12:00", "accepted": "11:00 written Fri 12:00"},
+            ["limit_used_up", "accepted_before"],
+        ),
+    ],
+)
+def test_whom_an_accepted_handoff_is_given_to_owes_no_acceptance(story, rules):
+    found = clocks("acceptance", "assigned", ladder="50% tell owner, 100% reassign", **story)
+    assert [one.rule for one in found] == rules
+    excluded = [one for one in found if one.rule == "accepted_before"]
+    assert all((one.look, one.step, one.charged_to) == (None, None, one.subject) for one in excluded)
 
 
 # C6: queues -----------------------------------------------------------------------------------------------------------

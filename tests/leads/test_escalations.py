@@ -3,12 +3,24 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from agreements.models import Step
-from leads import disputes, escalations, intake, routing, ticking, timekeeping, tracking
+from leads import (
+    audience,
+    disputes,
+    escalation_letters,
+    escalations,
+    intake,
+    routing,
+    ticking,
+    timekeeping,
+    tracking,
+)
 from leads.models import Assignment, Clock, Escalation, Handoff, Task
-from slaportal import roles
-from slaportal.models import Notice
+from slaportal import outbox, roles
+from slaportal.letters import Letter
+from slaportal.models import Notice, User
 from tests.conftest import MONDAY, agree, make_commitment, make_record, make_user, receive
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +62,29 @@ def told() -> list[tuple[str, str, str]]:
 
 def sweep(hours: float) -> int:
     return ticking.tick(now=MONDAY + timedelta(hours=hours))
+
+
+def send(hours: float) -> None:
+    """Send what waits, after it has gathered."""
+    outbox.send_due(now=MONDAY + timedelta(hours=hours, minutes=1))
+
+
+def sent() -> list[str]:
+    """Who has got a notice of a step, in the portal."""
+    rows = Notice.objects.filter(channel="portal", key__startswith="step:").exclude(sent_at=None)
+    return [str(row.recipient) for row in rows.order_by("pk")]
+
+
+def letters() -> list[Letter | None]:
+    """What the portal says of steps, in the reader's zone."""
+    notices = Notice.objects.filter(channel="portal", key__startswith="step:").select_related("recipient")
+    with timezone.override("Europe/Berlin"):
+        return escalation_letters.step(list(notices.order_by("pk")))
+
+
+def leave(*people: User) -> None:
+    """Let none of them log in any more."""
+    User.objects.filter(pk__in=[person.pk for person in people]).update(is_active=False)
 
 
 # --- The ladder ---------------------------------------------------------------------------------------------------
@@ -118,6 +153,33 @@ def test_a_handoff_returned_to_the_queue_waits_there_until_somebody_takes_it(lad
     assert (fresh.charged_to.owner, fresh.started_at) == (other, MONDAY + 3 * HOUR)
 
 
+@pytest.fixture
+def three_reps(sales, ron, ruth) -> None:
+    make_user("rolf@example.com", roles.REP, team=sales)
+
+
+def test_of_two_promises_that_take_it_away_at_once_only_one_does(draft, ladder, three_reps):
+    accept = make_commitment(draft, "acceptance", position=9)
+    Step.objects.create(commitment=accept, share=100, action="reassign")
+    ladder({"share": 100, "action": "reassign"})
+    (handoff,) = receive("A", owner="Ron")
+    sweep(4.01)
+    second = Handoff.objects.get(pk=handoff.pk).owner
+    assert [(state, what) for _, state, what in history()] == [
+        ("fired", f"from Ron to {second}"),
+        ("skipped", f"nothing: {second} has had it only since then"),
+    ]
+
+
+def test_after_a_stop_the_next_owner_does_not_lose_it_by_what_was_due_before(ladder, three_reps):
+    ladder({"share": 100, "action": "reassign"}, {"share": 150, "action": "return to queue"})
+    (handoff,) = receive("A", owner="Ron")
+    sweep(7)
+    second = Handoff.objects.get(pk=handoff.pk).owner
+    assert second is not None
+    assert history()[-1][1:] == ("skipped", f"nothing: {second} has had it only since then")
+
+
 def test_a_task_is_opened_for_revops_once(ladder, rita):
     ladder({"share": 100, "action": "task"})
     (handoff,) = receive("A")
@@ -144,6 +206,32 @@ def test_a_team_and_a_role_are_told_each_person_by_themselves(step, readers, lad
     receive("A")
     sweep(2.1)
     assert {who for _, _, who in told()} - {"Stranger"} == readers
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        ({"action": "tell team"}, "nobody of Sales DACH can log in"),
+        ({"action": "tell role", "role": roles.SALES_LEADER}, "nobody of theirs with the role Sales leader can log in"),
+        ({"action": "tell role", "role": roles.VIEWER}, "nobody with the role Viewer can log in"),
+    ],
+)
+def test_a_step_that_reaches_nobody_reaches_whoever_is_in_charge_and_says_so(step, why, ladder, sales, sofia, mona):
+    ladder({"share": 50, **step})
+    receive("A", owner="Ron")
+    leave(*User.objects.filter(team=sales).exclude(pk=mona.pk))
+    User.objects.filter(pk=mona.pk).update(team=None)  # she manages it from outside
+    sweep(2.1)
+    assert history() == [(history()[0][0], "fired", f"told Mona, because {why}")]
+    assert told() == [("warning", "manager", "Mona")]
+
+
+def test_where_nobody_at_all_can_be_told_the_step_is_skipped(ladder, mona, rita):
+    ladder({"share": 50, "action": "tell manager"})
+    receive("A", owner="Ron")
+    leave(mona, rita)
+    sweep(2.1)
+    assert [row[1:] for row in history()] == [("skipped", "nothing: Mona cannot log in and nobody is in RevOps")]
 
 
 def test_where_a_team_has_no_manager_revops_is_told(ladder, sales):
@@ -178,6 +266,79 @@ def test_a_chat_step_posts_once_in_the_team_s_chat(ladder, sales):
     sweep(2.2)
     rows = Notice.objects.filter(key__startswith="step:")
     assert [(row.channel, row.slot, row.recipient) for row in rows] == [("chat", f"team:{sales.pk}", None)]
+
+
+# --- Who it is by the time it is sent ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start", ["assigned", "qualified"])
+@pytest.mark.parametrize("move", ["reassign", "return to queue"])
+def test_a_miss_is_told_to_whose_it_is_though_it_is_not_theirs_any_more(ladder, move, start, ruth):
+    ladder({"share": 100, "action": "tell owner"}, {"share": 100, "action": move}, start=start)
+    receive("A", owner="Ron")
+    sweep(4.01)
+    send(4.01)
+    assert sent() == ["Ron"]
+    (letter,) = letters()
+    assert letter.subject == "Missed: Ines Albrecht: first_response"
+    has_it = "Ruth has it now" if move == "reassign" else "it waits in the queue now"
+    assert letter.paragraphs[-1] == (
+        f"It is no longer yours: {has_it}. One line of answer is asked: why it happened, and what is done about it."
+    )
+    assert not any("Act now" in paragraph for paragraph in letter.paragraphs)
+
+
+def test_a_miss_is_told_to_whose_it_is_though_it_changed_hands_before_the_sweep(ladder, ron, ruth, mona):
+    ladder({"share": 100, "action": "tell owner"}, {"share": 100, "action": "tell manager"})
+    (handoff,) = receive("A", owner="Ron")
+    routing.assign([(handoff, ruth)], why="rebalanced", by=mona, now=MONDAY + 4 * HOUR + MINUTE)
+    sweep(4.1)
+    assert [what for _, _, what in history()] == ["told Ron", "told Mona"]
+    letter = letters()[1]
+    assert letter.subject == "Missed: Ines Albrecht (Ron): first_response"
+    assert "Owner: Ruth; it counts for Ron · DACH inbound" in letter.paragraphs
+
+
+def test_a_warning_follows_the_handoff_to_its_present_owner(ladder, ruth, mona):
+    ladder({"share": 50, "action": "tell owner"})
+    (handoff,) = receive("A", owner="Ron")
+    sweep(2.01)
+    routing.assign([(handoff, ruth)], why="rebalanced", by=mona, now=MONDAY + 2.01 * HOUR)
+    send(2.01)
+    assert sent() == ["Ruth"]
+
+
+@pytest.mark.parametrize(("gone", "reader"), [(["ron"], "Mona"), (["ron", "mona"], "Rita")])
+def test_a_miss_of_somebody_who_left_goes_to_the_manager_and_without_one_to_revops(ladder, gone, reader, request):
+    ladder({"share": 100, "action": "tell owner"})
+    receive("A", owner="Ron")
+    sweep(4.01)
+    leave(*(request.getfixturevalue(name) for name in gone))
+    send(4.01)
+    assert sent() == [reader]
+
+
+@pytest.mark.parametrize("fields", [{"manager": None}, {}])
+def test_what_the_manager_is_told_goes_to_revops_once_the_team_has_none_who_may_log_in(ladder, sales, mona, fields):
+    ladder({"share": 50, "action": "tell manager"})
+    receive("A", owner="Ron")
+    sweep(2.01)
+    leave(mona)
+    type(sales).objects.filter(pk=sales.pk).update(name=sales.name, **fields)
+    send(2.01)
+    assert sent() == ["Rita"]
+
+
+def test_the_readers_of_many_notices_cost_as_many_queries_as_those_of_one(ladder, mona, django_assert_num_queries):
+    ladder(*FULL[:3])
+    receive("A", "B", "C", owner="Ron")
+    sweep(4.01)
+    leave(mona)
+    notices = list(Notice.objects.filter(channel="portal", key__startswith="step:"))
+    with django_assert_num_queries(3):
+        audience.readers(notices[:1])
+    with django_assert_num_queries(3):
+        assert all(audience.readers(notices))
 
 
 # --- What stops it ------------------------------------------------------------------------------------------------
@@ -219,6 +380,18 @@ def test_steps_that_came_due_during_a_stop_fire_once_in_order_and_are_marked_lat
     assert sweep(7) == 0
 
 
+def test_what_came_due_because_an_attempt_was_taken_back_says_when_it_was_due_and_no_more(ladder, ron):
+    ladder(*FULL[:2])
+    (handoff,) = receive("A", owner="Ron")
+    answered(handoff, MONDAY + HOUR)
+    for hours in (2.1, 3.3):
+        assert sweep(hours) == 0
+    tracking.void_attempt(handoff.lead.attempts.get(), by=ron, reason="wrong lead", now=MONDAY + 3.5 * HOUR)
+    sweep(3.51)
+    assert [row.is_late for row in Escalation.objects.all()] == [True, True]
+    assert "This step comes late: it was due Mon 3 Mar, 12:00." in letters()[0].paragraphs
+
+
 def test_a_late_fact_withdraws_and_tells_nobody_twice(ladder, ron):
     ladder(*FULL[:3])
     (handoff,) = receive("A")
@@ -240,11 +413,40 @@ def test_history_that_is_imported_escalates_nothing(ladder):
     assert history() == []
 
 
-def test_what_is_still_to_come_of_an_imported_handoff_comes(ladder):
-    ladder(*FULL)
-    receive("A", now=MONDAY + 3 * HOUR)
-    sweep(3.5)
-    assert [step for step, _, _ in history()] == ["80 %: tell the manager"]
+def test_what_is_still_to_come_of_imported_history_comes(ladder):
+    ladder(*FULL[:1], limit=20)  # half of it is used up on Tuesday at 11:30
+    receive("A", now=MONDAY + 25 * HOUR)
+    receive("B", now=MONDAY + 26 * HOUR)
+    sweep(27)
+    assert [*Escalation.objects.values_list("handoff__lead__external_id", flat=True)] == ["A"]
+
+
+def test_a_lead_that_arrives_after_its_limit_is_escalated_at_once_and_the_lateness_is_explained(ladder, ron):
+    """A source that is asked each hour brings it when the limit is used up already."""
+    ladder(*FULL[:3], limit=30, unit="business minutes")
+    receive("A", owner="Ron", now=MONDAY + 50 * MINUTE)
+    sweep(0.85)
+    assert [what for _, _, what in history()] == ["told Ron", "told Mona", "told Mona"]
+    late = "This step comes late: the portal learned of it only Mon 3 Mar, 10:50."
+    assert all(late in letter.paragraphs for letter in letters())
+    assert letters()[0].subject == "Missed: Ines Albrecht: first_response"
+
+
+def test_who_got_it_after_a_step_was_due_does_not_lose_it_by_that_step(ladder, ron, ruth):
+    ladder({"share": 100, "action": "reassign"}, limit=30, unit="business minutes")
+    (handoff,) = receive("A", now=MONDAY + 50 * MINUTE)  # given out by the rules, now
+    handoff.refresh_from_db()
+    sweep(0.85)
+    assert [what for _, _, what in history()] == [f"nothing: {handoff.owner} has had it only since then"]
+
+
+def test_whom_the_source_names_does_not_lose_a_lead_by_a_step_that_was_due_before_the_portal_knew_it(ladder, ron, ruth):
+    ladder({"share": 100, "action": "reassign"}, limit=30, unit="business minutes")
+    (handoff,) = receive("A", owner="Ron", now=MONDAY + 50 * MINUTE)
+    sweep(0.85)
+    assert [what for _, _, what in history()] == ["nothing: the portal learned of it only afterwards"]
+    handoff.refresh_from_db()
+    assert handoff.owner == ron
 
 
 def test_a_hold_lets_steps_wait(ladder):
@@ -298,10 +500,10 @@ def test_one_handoff_that_cannot_be_done_holds_up_no_other(ladder, monkeypatch, 
     poison, fine = receive("A", "B")
     what = escalations.Audience.of
 
-    def of(self, step, handoff):
+    def of(self, step, handoff, owner):
         if handoff.pk == poison.pk:
             raise ValueError("nothing fits")
-        return what(self, step, handoff)
+        return what(self, step, handoff, owner)
 
     monkeypatch.setattr(escalations.Audience, "of", of)
     sweep(2.1)
@@ -310,6 +512,29 @@ def test_one_handoff_that_cannot_be_done_holds_up_no_other(ladder, monkeypatch, 
     monkeypatch.undo()
     sweep(2.2)
     assert Escalation.objects.filter(handoff=poison).count() == 1
+
+
+def hold_up(monkeypatch, *held: Handoff) -> None:
+    """As if somebody else had these locked: they are skipped by whoever does not wait."""
+    lock, kept = timekeeping.lock, {handoff.pk for handoff in held}
+
+    def skipping(ids, *, skip_locked=False):
+        return lock([pk for pk in ids if not (skip_locked and pk in kept)], skip_locked=skip_locked)
+
+    monkeypatch.setattr(timekeeping, "lock", skipping)
+
+
+def test_a_block_that_somebody_else_has_locked_holds_up_nothing_behind_it(ladder, monkeypatch):
+    ladder(*FULL[:1])
+    first, second, third, fourth = receive("A", "B", "C", "D")
+    hold_up(monkeypatch, first, second)
+    monkeypatch.setattr(escalations, "BATCH", 1)
+    assert escalations.sweep(now=MONDAY + 2.1 * HOUR) == 2
+    assert {row.handoff_id for row in Escalation.objects.all()} == {third.pk, fourth.pk}
+    monkeypatch.setattr(timekeeping, "TICK_BATCH", 1)
+    assert timekeeping.tick(now=MONDAY + 4.1 * HOUR) == 2
+    missed = Clock.objects.filter(commitment__kind="first_response", state=Clock.State.MISSED)
+    assert {clock.handoff_id for clock in missed} == {third.pk, fourth.pk}
 
 
 def test_the_sweep_costs_the_same_number_of_queries_for_one_and_for_fifty(ladder, django_assert_max_num_queries):

@@ -331,21 +331,28 @@ def test_each_dispute_has_a_ladder_of_its_own():
 @pytest.mark.parametrize(
     ("known", "steps"),
     [
-        ("10:00", LADDER.split(", ")),
-        ("12:00", LADDER.split(", ")),  # it comes due just after
-        ("12:00:00.000001", LADDER.split(", ")[1:]),
-        ("13:30", LADDER.split(", ")[2:]),
-        ("14:30", LADDER.split(", ")[3:]),
-        ("Wed 12:00", []),
+        ("Tue 10:00", LADDER.split(", ")),  # within a day: late, and no history
+        ("Tue 10:00:00.000001", ["+480 tell team"]),
+        ("Tue 11:00", ["+480 tell team"]),
+        ("Tue 14:00", ["+480 tell team"]),  # it comes due just after
+        ("Tue 14:00:00.000001", []),
     ],
 )
-def test_what_came_due_before_the_portal_knew_of_the_handoff_is_history(known, steps):
-    assert climbed(known=known) == steps
-    assert climbed(known=known, called="15:00") == [step for step in steps if step == "100% tell manager"]
+def test_what_came_due_more_than_a_day_before_the_portal_knew_of_the_handoff_is_history(known, steps):
+    ladder = f"{LADDER}, +480 tell team"
+    steps = steps if len(steps) < 2 else ladder.split(", ")
+    assert climbed(ladder=ladder, known=known) == steps
+    told = [step for step in steps if step in ("100% tell manager", "+480 tell team")]
+    assert climbed(ladder=ladder, known=known, called="Thu 15:00") == told
+
+
+def test_of_what_is_known_late_but_within_a_day_nothing_is_lost():
+    for known in ("10:00", "12:00:00.000001", "14:30", "Tue 09:00"):
+        assert climbed(known=known) == LADDER.split(", ")
 
 
 def test_what_is_known_before_the_opening_is_warned_of_at_the_opening():
-    assert climbed(ladder="50% tell owner", qualified="Fri 15:00", known="Sat 12:00") == ["50% tell owner"]
+    assert climbed(ladder="50% tell owner", qualified="Fri 15:00", known="Sun 12:00") == ["50% tell owner"]
 
 
 # Laws -----------------------------------------------------------------------------------------------------------------

@@ -59,9 +59,10 @@ def test_a_late_fact_withdraws_what_fired_at_the_limit(handoff, ron):
     ticking.tick(now=MONDAY + 4.01 * HOUR)
     attempt = tracking.NewAttempt(lead=handoff.lead, at=MONDAY + HOUR)
     tracking.log_attempts([attempt], by=ron, now=MONDAY + 5 * HOUR)
-    words = [(word, why) for _, word, _, why in shown(handoff, MONDAY + 5 * HOUR)]
-    late = "late: nothing was running when it was due"
-    assert words[:3] == [("fired", late), ("fired", late), ("fired", "withdrawn by a late fact")]
+    with timezone.override("Europe/Berlin"):
+        words = [(word, why) for _, word, _, why in shown(handoff, MONDAY + 5 * HOUR)]
+    late = [("fired", f"late: it was due Mon 3 Mar, {due}") for due in ("12:00", "13:30")]
+    assert words[:3] == [*late, ("fired", "withdrawn by a late fact")]
 
 
 def test_while_a_hold_is_open_nobody_knows_when(handoff):

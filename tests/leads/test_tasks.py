@@ -67,5 +67,13 @@ def test_a_range_has_both_its_ends(version, ron):
     assert not Clock.objects.filter(handoff=third).exists()
 
 
+def test_a_range_is_evaluated_as_of_the_time_of_the_database(version, ron, monkeypatch):
+    (handoff,) = receive("A")
+    monkeypatch.setattr(tasks, "database_now", lambda: MONDAY + DAY)
+    with time_machine.travel(MONDAY, tick=False):
+        tasks.evaluate_range(handoff.pk, handoff.pk)
+    assert states() == {clocks.MISSED}
+
+
 def test_without_handoffs_there_is_nothing_to_send(version):
     assert tasks.evaluate_everything.delay().get() == 0

@@ -55,6 +55,7 @@ WEEKS = (
 SPECIAL = ([("09:00", "12:00")], [("00:00", "24:00")], [("01:00", "02:00"), ("03:00", "03:30")])
 HALF_HOUR = timedelta(minutes=30)
 MICROSECOND = timedelta(microseconds=1)
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,7 @@ def make_history(random: Random, number: int, begin: datetime, span: timedelta, 
         complete=random.random() < 0.8,
         out_of_scope=frozenset(bit for bit in range(30) if random.random() < 0.05),
         month_rank=random.randint(1, 10),
-        known_at=random.choice([None, None, qualified_at, random.choice(moments)]),
+        known_at=random.choice([None, qualified_at, random.choice(moments), *around_history(qualified_at)]),
         assignments=assignments,
         attempts=[attempt(fact) for fact in some(0, 1, 2, 3, 5)],
         dispositions=[disposition(fact) for fact in some(0, 1, 1, 2, 3)],
@@ -236,6 +237,11 @@ def make_history(random: Random, number: int, begin: datetime, span: timedelta, 
         exclusions=[Exclusion(**fact, promise=random.choice(terms.promises).index) for fact in some(0, 0, 0, 1)],
         looked_at=make_looked_at(random, terms, [0, *(fact.id for fact in [*assignments, *disputes])]),
     )
+
+
+def around_history(qualified_at: datetime) -> list[datetime]:
+    """When the portal learned of it: as late as it may be, and so late that what came due before is history (L4)."""
+    return [qualified_at + DAY, qualified_at + DAY + MICROSECOND, qualified_at + 3 * DAY]
 
 
 def make_looked_at(random: Random, terms: Terms, subjects: Sequence[int]) -> frozenset[tuple[int, int, int]]:

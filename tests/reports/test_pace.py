@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -291,6 +292,44 @@ def test_one_that_ends_with_the_month_has_its_last_step(draft, ladder):
     assert pace.watch(now=MONTH_END) == 1
 
 
+def follow(version: Version, first_day: date, *, by: User, marketing: User, sales: User, target: int) -> Version:
+    """The next version, signed and in force from this day on, with the same ladders."""
+    newer = signoff.new_draft_from(version, by=by, now=SIGNED + 10 * DAY)
+    Version.objects.filter(pk=newer.pk).update(wanted_from=first_day)
+    newer.commitments.filter(kind="volume").update(target=target)
+    return agree(Version.objects.get(pk=newer.pk), by=by, marketing=marketing, sales=sales, now=SIGNED + 11 * DAY)
+
+
+@pytest.mark.django_db
+def test_nobody_signs_out_of_a_month_that_was_missed(ladder, rita, max_, sofia):
+    """Sixty leads a month up to the 30th, of which none came, and on the last day one in all, which came."""
+    old = ladder({"share": 100, "action": "recovery plan"}, target=62)
+    new = follow(old, date(2025, 3, 31), by=rita, marketing=max_, sales=sofia, target=31)
+    deliver(new, 1, qualified_at=datetime(2025, 3, 31, 10, 0, tzinfo=UTC))
+    pace.watch(now=MONTH_END)
+    rows = PaceCheck.objects.order_by("pk")
+    assert [(row.step.commitment.version, row.state, row.figures, row.what) for row in rows] == [
+        (old, "fired", "0 of 60 in the whole month", "asked Max for a recovery plan"),
+        (new, "skipped", "1 of 1 in the whole month", "kept, 1 were due"),
+    ]
+    assert {row.due_at for row in rows} == {MONTH_END}
+    assert pace.watch(now=datetime(2025, 5, 5, 9, 0, tzinfo=UTC)) == 1, "April is the new one’s alone"
+
+
+@pytest.mark.django_db
+def test_one_that_was_followed_has_no_other_step_and_one_that_the_next_month_followed_only_its_own(
+    ladder, rita, max_, sofia
+):
+    old = ladder(MANAGER, {"share": 90, "action": "tell manager"}, {"share": 100, "action": "tell manager"})
+    follow(old, date(2025, 4, 1), by=rita, marketing=max_, sales=sofia, target=50)
+    pace.watch(now=datetime(2025, 5, 5, 9, 0, tzinfo=UTC))
+    rows = PaceCheck.objects.order_by("due_at", "pk")
+    by_version = [(row.step.commitment.version == old, f"{row.month:%b}", row.step.share) for row in rows]
+    assert by_version == [(True, "Mar", share) for share in (60, 90, 100)] + [
+        (False, "Apr", share) for share in (60, 90, 100)
+    ]
+
+
 @pytest.mark.django_db
 def test_after_a_stop_of_weeks_each_step_comes_once_in_order_and_late(ladder):
     ladder({"share": 100, "action": "tell manager"}, {"share": 30, "action": "tell team"}, MANAGER)
@@ -508,6 +547,43 @@ def test_a_manager_who_came_in_the_meantime_is_the_reader(ladder, marketing, max
     marketing.manager = rita
     marketing.save()
     assert pace_notices.readers(list(Notice.objects.filter(kind="warning", channel="portal"))) == [rita]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("gone", [{"manager": None}, {}])
+def test_where_the_team_has_no_manager_any_more_revops_is_the_reader(ladder, marketing, max_, rita, gone):
+    marketing.manager = max_
+    marketing.save()
+    ladder(MANAGER)
+    pace.watch(now=SIXTY)
+    User.objects.filter(pk=max_.pk).update(is_active=False)
+    type(marketing).objects.filter(pk=marketing.pk).update(name="Marketing", **gone)
+    assert pace_notices.readers(list(Notice.objects.filter(kind="warning", channel="portal"))) == [rita]
+
+
+@pytest.mark.django_db
+def test_a_step_that_reaches_nobody_of_a_team_reaches_revops_and_where_nobody_is_left_it_is_skipped(
+    ladder, marketing, rita, max_
+):
+    ladder({"share": 60, "action": "tell team"}, {"share": 70, "action": "tell team"})
+    User.objects.filter(team=marketing).update(is_active=False)
+    pace.watch(now=SIXTY)
+    User.objects.filter(pk=rita.pk).update(is_active=False)
+    pace.watch(now=MONTH_END)
+    why = "nobody of Marketing DACH can log in and Marketing DACH has no manager"
+    assert [row[1::2] for row in looks()] == [
+        ("fired", f"told RevOps, because {why}"),
+        ("skipped", f"nothing: {why} and nobody is in RevOps"),
+    ]
+    assert told() == [("warning", f"person:{rita.pk}", "Rita")]
+
+
+@pytest.mark.django_db
+def test_a_late_step_says_when_it_was_due(ladder):
+    ladder(MANAGER)
+    pace.watch(now=SIXTY + DAY)
+    with timezone.override("Europe/Berlin"):
+        assert "This step comes late: it was due Wed 19 Mar, 13:48." in letters(kind="warning")[0].paragraphs
 
 
 @pytest.mark.django_db
