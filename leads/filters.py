@@ -10,21 +10,28 @@ from typing import Any
 import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, F, FilteredRelation, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, FilteredRelation, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from agreements.models import Agreement, Commitment
 from leads import periods
-from leads.models import Answer, Assignment, Clock, Handoff, HandoffQuerySet, Lead, Outcome
+from leads.models import Answer, Assignment, Clock, Disposition, Handoff, HandoffQuerySet, Lead, Outcome, ReasonCode
 from leads.rules import RULES
 from slaportal.models import Team, User
 
 NOBODY = "none"
 STATES = {state.label: state for state in (Clock.State.MISSED, Clock.State.OPEN, Clock.State.MET, Clock.State.EXCLUDED)}
 # Copied from the lead, so a value may be blank: the parameter without a value asks for just these.
-COPIED = ("source", "segment")
+COPIED = ("source", "segment", "campaign")
 # Choices that only links make.
-LINKED = (*COPIED, "rule", "version", "outcome", "unmatched")
+LINKED = (*COPIED, "rule", "version", "outcome", "unmatched", "verdict", "reason", "below")
+# What sales said, by the stages that say so (rule A5).
+VERDICTS = {
+    "accepted": ("sal", "sql", "opportunity", "won", "lost"),
+    "recycled": ("recycled",),
+    "rejected": ("rejected",),
+    "undecided": ("mql",),
+}
 SEARCHED = ("name", "company", "email")
 LONGEST_SEARCH = 100
 
@@ -85,6 +92,7 @@ class HandoffFilter(django_filters.FilterSet):
     rule = django_filters.ChoiceFilter(choices=[(rule, sentence) for rule, (sentence, _) in RULES.items()])
     source = django_filters.CharFilter(strip=False)
     segment = django_filters.CharFilter(strip=False)
+    campaign = django_filters.CharFilter(strip=False)
     team = django_filters.ModelChoiceFilter(
         label="Team", queryset=Team.objects.none(), empty_label="All", null_label="No team", null_value=NOBODY
     )
@@ -94,6 +102,11 @@ class HandoffFilter(django_filters.FilterSet):
     version = django_filters.NumberFilter(min_value=1)
     outcome = django_filters.ChoiceFilter(label="Outcome", choices=Outcome.Kind.choices, empty_label="All")
     unmatched = django_filters.ChoiceFilter(choices=[("1", "yes")])
+    verdict = django_filters.ChoiceFilter(choices=[(word, word) for word in VERDICTS])
+    reason = django_filters.ModelChoiceFilter(
+        queryset=ReasonCode.objects, to_field_name="code", null_label="No reason", null_value=NOBODY
+    )
+    below = django_filters.ChoiceFilter(choices=[("1", "yes")])
 
     class Meta:
         model = Handoff
@@ -155,6 +168,14 @@ class HandoffFilter(django_filters.FilterSet):
         if "outcome" in given:
             had = Outcome.objects.valid().filter(handoff=OuterRef("pk"), kind=given["outcome"])
             queryset = queryset.filter(Exists(had))
+        if "verdict" in given:
+            queryset = queryset.filter(stage__in=VERDICTS[given["verdict"]])
+        if "reason" in given:
+            returned = queryset.filter(stage__in=(*VERDICTS["recycled"], *VERDICTS["rejected"]))
+            why = getattr(_or_none(given["reason"]), "pk", None)
+            queryset = returned.annotate(why=latest_reason()).filter(why=why)
+        if "below" in given:
+            queryset = queryset.filter(below_definition=True)
         queryset = queryset.filter(_mentions(given.get("q", ""), "lead__"))
         queryset = queryset.filter(**{name: given[name] for name in COPIED if name in given})
         return self._by_clock(queryset) if "commitment" in given else self._by_handoff(queryset)
@@ -169,9 +190,9 @@ class HandoffFilter(django_filters.FilterSet):
         if "rule" in given:
             queryset = queryset.filter(clock__rule=given["rule"])
         if "answered" in given:
-            said = Exists(Answer.objects.filter(handoff=OuterRef("pk"), commitment=given["commitment"]))
+            silent = Clock.objects.unanswered().filter(handoff=OuterRef("pk"), commitment=given["commitment"])
             missed = queryset.filter(clock__state=Clock.State.MISSED)
-            queryset = missed.filter(said if given["answered"] == "yes" else ~said)
+            queryset = missed.filter(~Exists(silent) if given["answered"] == "yes" else Exists(silent))
         for name, field in (("rep", "owner"), ("team", "team")):
             if name in given:
                 queryset = queryset.filter(**{f"clock__charged_to__{field}": _or_none(given[name])})
@@ -230,6 +251,12 @@ class HandoffFilter(django_filters.FilterSet):
             yield "version", f"version {given['version']}"
         if "outcome" in given:
             yield "outcome", Outcome.Kind(given["outcome"]).label.lower()
+        if "verdict" in given:
+            yield "verdict", given["verdict"]
+        if "reason" in given:
+            yield "reason", "no reason" if given["reason"] == NOBODY else f"“{given['reason']}”"
+        if "below" in given:
+            yield "below", "below the definition"
         if "q" in given:
             yield "q", f"“{given['q']}”"
 
@@ -239,6 +266,12 @@ class HandoffFilter(django_filters.FilterSet):
         for key in (name, "page"):
             rest.pop(key, None)
         return f"?{rest.urlencode()}"
+
+
+def latest_reason() -> Subquery:
+    """Of a handoff that sales gave back the reason, by its id; null where none was given."""
+    given = Disposition.objects.valid().filter(handoff=OuterRef("pk"), verdict=OuterRef("stage"))
+    return Subquery(given.order_by("-at", "-pk").values("reason")[:1])
 
 
 def _or_none(chosen: Any) -> Any:

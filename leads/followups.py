@@ -10,10 +10,11 @@ from slaportal.models import User
 
 
 class Answer(models.Model):
-    """What the owner or the manager says of a miss, in one line: why it happened, and what is done about it."""
+    """What the owner or the manager says of a missed clock, in one line: why it happened, and what is done about it."""
 
     handoff = models.ForeignKey("leads.Handoff", models.CASCADE, related_name="answers")
     commitment = models.ForeignKey(Commitment, models.PROTECT, related_name="answers")
+    subject = models.BigIntegerField(default=0, help_text="Of its clock: id of the assignment or dispute, else 0.")
     cause = models.CharField(max_length=200)
     action = models.CharField(max_length=200)
     by = models.ForeignKey(User, models.PROTECT, related_name="+")
@@ -23,7 +24,7 @@ class Answer(models.Model):
         ordering = ["at", "id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["handoff", "commitment"],
+                fields=["handoff", "commitment", "subject"],
                 name="answer_once",
                 violation_error_message="This miss has been answered already.",
             )

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet, prefetch_related_objects
+from django.utils.translation import gettext
 
 from leads import roster, routing, tracking
 from leads.desk import lock_teams
@@ -73,6 +74,22 @@ def reassign_many(handoffs: Iterable[Handoff], *, to: User | None, why: str, by:
 
 
 @transaction.atomic
+def reassign_one(handoff: Handoff, *, to: User | None, why: str, by: User, now: datetime) -> Assignment:
+    """The same of one: what would stay where it is, is refused with the reason."""
+    done = reassign_many([handoff], to=to, why=why, by=by, now=now)
+    if not done.written:
+        raise Refused(f"{handoff} stays where it is: {', '.join(done.refused)}.")
+    return done.written[0]
+
+
+def in_words(given: Assignment) -> str:
+    """“Given to Ruth.”, or that nobody is free."""
+    if given.owner:
+        return gettext("Given to %(person)s.") % {"person": given.owner}
+    return gettext("Nobody is free: it waits in the queue of %(team)s.") % {"team": given.team}
+
+
+@transaction.atomic
 def set_away(
     person: User, *, first_day: date, last_day: date, note: str, hand_over: bool, by: User, now: datetime
 ) -> tuple[Absence, Handover | None]:
@@ -119,6 +136,8 @@ def _fitting(handoffs: Sequence[Handoff], to: User, refused: Counter[str], *, no
     (rep,) = roster.members((), people=[to.pk], now=now)
     if not rep.is_active or rep.is_away:
         raise Refused(f"{to} is not free: {rep.why_not}.")
+    if rep.is_full:
+        raise Refused(f"{to} has {rep.why_not}.")
     moving = []
     for handoff in sorted(handoffs, key=lambda one: (one.qualified_at, one.pk)):
         if handoff.owner_id == to.pk:

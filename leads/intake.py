@@ -108,24 +108,22 @@ def receive_leads(records: Sequence[LeadRecord], *, now: datetime, by: User | No
     latest = {(record.source_system, record.external_id): record for record in records}
     with transaction.atomic():
         owners = people.find_or_add(record.owner for record in latest.values())
-        candidates, mended = [], []
-        received = _store(list(latest.values()), owners)
-        # An import goes on to what came of its leads. Their handoffs are locked before the teams that routing locks;
-        # all others stay free, so that nobody's click waits for a long file that repeats what is known.
-        told = [stored.lead.pk for stored in received if not stored.is_new and _says_more(stored)]
-        timekeeping.lock([handoff.pk for handoff in _handoffs(told)])
-        for stored in received:
+        candidates, mended, told = [], [], []
+        for stored in _store(list(latest.values()), owners):
             result.created += stored.is_new
             result.updated += bool(stored.changed)
             result.unchanged += not stored.is_new and not stored.changed
             moment = _moment_to_test(stored, now)
             if moment is not None:
                 candidates.append(Candidate(stored.lead, moment, stored.record.received_at))
+            # Of a person who is known better now, other attempts count.
             if stored.changed & PERSON_FIELDS:
                 mended.append(stored.lead.pk)
-        # Of a person who is known better now, other attempts count.
-        timekeeping.evaluate_handoffs((handoff.pk for handoff in _handoffs(mended)), now=now)
-        _begin(candidates, result, by=by, now=now)
+            # An import goes on to what came of its leads. All other handoffs stay free, so that nobody's click waits
+            # for a long file that repeats what is known.
+            if not stored.is_new and (stored.record.dispositions or stored.record.outcomes):
+                told.append(stored.lead.pk)
+        _begin(candidates, result, mended=mended, told=told, by=by, now=now)
     return result
 
 
@@ -133,7 +131,7 @@ def receive_leads(records: Sequence[LeadRecord], *, now: datetime, by: User | No
 def match_again(leads: QuerySet[Lead], *, by: User | None, now: datetime) -> int:
     """Ask again which version covers leads that none covered when they came; returns how many handoffs began (A2)."""
     result = Received()
-    found = leads.filter(state=Lead.State.UNMATCHED).select_for_update(no_key=True)
+    found = leads.filter(state=Lead.State.UNMATCHED).order_by("pk").select_for_update(no_key=True)
     _begin([Candidate(lead, lead.received_at, lead.received_at) for lead in found], result, by=by, now=now)
     return len(result.handoffs)
 
@@ -170,41 +168,39 @@ def _moment_to_test(stored: Stored, now: datetime) -> datetime | None:
     return now if stored.changed and lead.state == Lead.State.WAITING else None
 
 
-def _says_more(stored: Stored) -> bool:
-    """Whether handoffs that a lead has already are to be evaluated anew."""
-    return bool(stored.changed & PERSON_FIELDS or stored.record.dispositions or stored.record.outcomes)
-
-
 def _store(records: list[LeadRecord], owners: Mapping[str, User]) -> list[Stored]:
     """Insert leads and update those that the source now describes differently."""
-    out = []
-    for chunk in _chunks(records):
-        told = {(record.source_system, record.external_id): _told(record, owners) for record in chunk}
-        known = _stored(told)
-        # Of two workers that receive one lead at once the second finds it stored and goes on from there; both insert
-        # in the same order, so that neither waits for the other in turn.
-        fresh = sorted(told.keys() - known.keys())
-        Lead.objects.bulk_create([told[key] for key in fresh], ignore_conflicts=True)
-        leads = known | _stored(fresh)
-        rows = []
-        for record, (key, described) in zip(chunk, told.items(), strict=True):
-            changed = _update(leads[key], described)
-            rows.append(Stored(leads[key], record, key not in known and not changed, changed))
-        Lead.objects.bulk_update([row.lead for row in rows if row.changed], STORED_FIELDS, batch_size=500)
-        out += rows
-    return out
+    told = {(record.source_system, record.external_id): _told(record, owners) for record in records}
+    known = _stored(told)
+    # Of two workers that receive one lead at once the second finds it stored and goes on from there. Both lock what is
+    # known and then insert, each in one order, so that neither waits for the other in turn.
+    fresh = sorted(told.keys() - known.keys())
+    for chunk in _chunks(fresh):
+        Lead.objects.bulk_create([told[key] for key in chunk], ignore_conflicts=True)
+    leads = known | _stored(fresh)
+    rows = []
+    for record, (key, described) in zip(records, told.items(), strict=True):
+        changed = _update(leads[key], described)
+        rows.append(Stored(leads[key], record, key not in known and not changed, changed))
+    Lead.objects.bulk_update([row.lead for row in rows if row.changed], STORED_FIELDS, batch_size=500)
+    return rows
 
 
 def _stored(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Lead]:
-    """The stored leads of these source systems and external ids, locked."""
-    ids: dict[str, list[str]] = {}
+    """The stored leads of these source systems and external ids, locked in the order of their ids."""
+    by_system: dict[str, list[str]] = {}
     for system, external_id in keys:
-        ids.setdefault(system, []).append(external_id)
-    return {
-        (system, lead.external_id): lead
-        for system, external in ids.items()
-        for lead in Lead.objects.select_for_update(no_key=True).filter(source_system=system, external_id__in=external)
-    }
+        by_system.setdefault(system, []).append(external_id)
+    ids: list[int] = []
+    for system, external in by_system.items():
+        for chunk in _chunks(external):
+            leads = Lead.objects.filter(source_system=system, external_id__in=chunk).order_by()
+            ids += leads.values_list("pk", flat=True)
+    found: dict[tuple[str, str], Lead] = {}
+    for chunk in _chunks(sorted(ids)):
+        for lead in Lead.objects.select_for_update(no_key=True).filter(pk__in=chunk).order_by("pk"):
+            found[lead.source_system, lead.external_id] = lead
+    return found
 
 
 def _told(record: LeadRecord, owners: Mapping[str, User]) -> Lead:
@@ -225,9 +221,36 @@ def _update(lead: Lead, told: Lead) -> frozenset[str]:
     return differing
 
 
-def _begin(candidates: Sequence[Candidate], result: Received, *, by: User | None, now: datetime) -> None:
-    """Begin a handoff for each lead that qualifies at its moment, route it and start its clocks."""
+def _begin(
+    candidates: Sequence[Candidate],
+    result: Received,
+    *,
+    mended: Sequence[int] = (),
+    told: Sequence[int] = (),
+    by: User | None,
+    now: datetime,
+) -> None:
+    """Begin a handoff for each lead that qualifies at its moment, route it and start its clocks. The leads are locked.
+
+    Of the leads in `mended` the handoffs that they have are evaluated too, and those in `told` locked for what follows.
+    """
     coverage = Coverage()
+    begun = _qualified(candidates, coverage, result, now=now)
+    # Everybody locks leads, agreements, handoffs and teams in this order, each by id and all handoffs at once, so that
+    # nobody waits for somebody in turn. Of two workers that fill one month's cap the second sees what the first began.
+    capped = coverage.capped() & {handoff.agreement_id for handoff in begun}
+    list(Agreement.objects.select_for_update(no_key=True).filter(pk__in=capped).order_by("pk"))
+    touched = {handoff.pk for handoff in _handoffs(mended)} | _pushed_back(begun, capped)
+    timekeeping.lock(sorted(touched | {handoff.pk for handoff in _handoffs(told)}))
+    result.handoffs = Handoff.objects.bulk_create(begun)
+    routing.start(result.handoffs, by=by, now=now)
+    timekeeping.evaluate_handoffs(touched | {handoff.pk for handoff in result.handoffs}, now=now)
+
+
+def _qualified(
+    candidates: Sequence[Candidate], coverage: Coverage, result: Received, *, now: datetime
+) -> list[Handoff]:
+    """A handoff, not yet stored, for each lead that qualifies; what the leads are by now is stored and counted."""
     last = {handoff.lead_id: handoff for handoff in _handoffs([candidate.lead.pk for candidate in candidates])}
     begun: list[Handoff] = []
     states: dict[Lead.State, list[int]] = {state: [] for state in Lead.State}
@@ -253,18 +276,10 @@ def _begin(candidates: Sequence[Candidate], result: Received, *, by: User | None
         for chunk in _chunks(ids):
             Lead.objects.filter(pk__in=chunk).update(state=state)
     Lead.objects.bulk_update(anew, ["received_at"], batch_size=500)
-    capped = coverage.capped() & {handoff.agreement_id for handoff in begun}
-    # Of two workers that fill one month's cap at once the second has to see what the first began.
-    list(Agreement.objects.select_for_update(no_key=True).filter(pk__in=capped).order_by("pk"))
-    result.handoffs = Handoff.objects.bulk_create(begun)
-    touched = {handoff.pk for handoff in result.handoffs} | _pushed_back(result.handoffs, capped)
-    # Everybody locks handoffs before the teams whose turns they take.
-    timekeeping.lock(sorted(touched))
-    routing.start(result.handoffs, by=by, now=now)
-    timekeeping.evaluate_handoffs(touched, now=now)
+    return begun
 
 
-def _handoffs(lead_ids: list[int]) -> Iterator[Handoff]:
+def _handoffs(lead_ids: Sequence[int]) -> Iterator[Handoff]:
     """The handoffs of these leads, of each lead in their order."""
     for chunk in _chunks(lead_ids):
         yield from Handoff.objects.filter(lead__in=chunk).order_by("lead_id", "number")
@@ -300,7 +315,7 @@ def _qualify(
 
 
 def _pushed_back(handoffs: Sequence[Handoff], capped: set[int]) -> set[int]:
-    """Those that came after new handoffs of these agreements, in a month that their terms cap (rule N7)."""
+    """Those that came after handoffs that begin under these agreements, in a month that their terms cap (rule N7)."""
     moments: dict[int, list[datetime]] = {}
     for handoff in handoffs:
         if handoff.agreement_id in capped:

@@ -99,14 +99,28 @@ class HandoffQuerySet(models.QuerySet):
     """Questions asked of handoffs."""
 
     def visible_to(self, user: User) -> Self:
-        """All for who may see all; a manager's teams; a rep's own, and what waits in the queue of the own team."""
+        """All for who may see all; what one owns or ever owned; a manager's teams, and a rep's own team's queue.
+
+        Who lost a handoff still answers for what was missed then. Who may do what with it, `leads.forms` says.
+        """
         if user.has_perm("leads.view_all_handoffs"):
             return self
+        owned = Assignment.objects.filter(owner=user).order_by().values("handoff")
         if user.has_perm("leads.view_team_handoffs"):
-            return self.filter(Q(team__manager=user) | Q(owner=user))
+            return self.filter(Q(team__manager=user) | Q(pk__in=owned))
         if not user.has_perm("leads.view_handoff"):
             return self.none()
-        return self.filter(Q(owner=user) | Q(owner=None, ended_at=None, team__isnull=False, team=user.team_id))
+        # A union, and not one condition or another, so that PostgreSQL finds both by their indexes.
+        queue = Handoff.objects.waiting().filter(team=user.team_id).order_by().values("pk")
+        return self.filter(pk__in=owned.union(queue, all=True))
+
+    def given_out_by(self, user: User) -> Self:
+        """What the person may give to somebody else: all for RevOps, and for a manager the own and the teams'."""
+        if not user.has_perm("leads.assign_handoff"):
+            return self.none()
+        if user.has_perm("leads.view_all_handoffs"):
+            return self
+        return self.filter(Q(team__manager=user) | Q(owner=user))
 
     def open(self) -> Self:
         """Handoffs that no final disposition has ended (rule C7)."""
@@ -458,6 +472,14 @@ class Hold(models.Model):
         return self.reason
 
 
+class DisputeQuerySet(models.QuerySet):
+    """Questions asked of disputes."""
+
+    def visible_to(self, user: User) -> Self:
+        """Those of the handoffs that the person may see."""
+        return self.filter(handoff__in=Handoff.objects.visible_to(user))
+
+
 class Dispute(models.Model):
     """Sales asks marketing, who owes an answer; or marketing disputes a decision of sales, and RevOps decides (N10)."""
 
@@ -470,6 +492,8 @@ class Dispute(models.Model):
     answered_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     answer = models.TextField(blank=True)
     upheld = models.BooleanField(default=False, help_text="The disposition counts as accepted (acceptance rate).")
+
+    objects = DisputeQuerySet.as_manager()
 
     class Meta:
         ordering = ["opened_at", "id"]
@@ -487,6 +511,7 @@ class Dispute(models.Model):
 
 TIMED_KINDS = tuple(kind.code for kind in CATALOGUE.values() if kind.has_limit)
 SALES_KINDS = tuple(kind.code for kind in CATALOGUE.values() if kind.party == Party.SALES)
+MARKETING_KINDS = tuple(kind.code for kind in CATALOGUE.values() if kind.party == Party.MARKETING)
 
 
 class ClockQuerySet(models.QuerySet):
@@ -512,9 +537,10 @@ class ClockQuerySet(models.QuerySet):
         return found.filter(~Exists(asked.exclude(granted=False)))
 
     def unanswered(self) -> Self:
-        """Promises with a time limit that were missed, of which nobody has said why."""
-        said = Answer.objects.filter(handoff=OuterRef("handoff"), commitment=OuterRef("commitment"))
-        return self.deciding().filter(~Exists(said), state=Clock.State.MISSED, commitment__kind__in=TIMED_KINDS)
+        """Missed clocks with a time limit of which nobody has said why; a handoff may have several of one promise."""
+        same = {name: OuterRef(name) for name in ("handoff", "commitment", "subject")}
+        said = Answer.objects.filter(**same)
+        return self.filter(~Exists(said), state=Clock.State.MISSED, commitment__kind__in=TIMED_KINDS)
 
 
 class Clock(models.Model):

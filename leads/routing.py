@@ -7,6 +7,7 @@ Handoffs are locked first and then the teams, by whoever routes: so two workers 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
 from django.db import transaction
 from django.db.models import OuterRef, Subquery, prefetch_related_objects
@@ -30,10 +31,28 @@ TAKEN = "taken from the queue"
 
 @dataclass
 class Past:
-    """What an existing handoff went through: its latest assignment, and everybody who had it."""
+    """What an existing handoff went through: its latest assignment, everybody who had it, and who of them lost it:
+    who had it when a ladder took it away for a miss.
+    """
 
     last: Assignment | None = None
     had: set[int] = field(default_factory=set)
+    lost: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, assignments: Iterable[Assignment]) -> Self:
+        """The past of one handoff, of its assignments in their order."""
+        past = cls()
+        for row in assignments:
+            past.add(row)
+        return past
+
+    def add(self, row: Assignment) -> None:
+        """What came next. Only ladders take something from its owner without anybody who does it."""
+        if row.by_id is None and self.last is not None and self.last.owner_id is not None:
+            self.lost |= self.had
+        self.last = row
+        self.had |= {row.owner_id} - {None}
 
     @property
     def is_waiting(self) -> bool:
@@ -85,7 +104,9 @@ def route_waiting(*, now: datetime) -> int:
 
 @transaction.atomic
 def assign(items: Sequence[tuple[Handoff, User]], *, why: str, by: User | None, now: datetime) -> list[Assignment]:
-    """Give handoffs to people. Whoever owns one already keeps it, and nothing is written for it."""
+    """Give handoffs to people, as somebody has decided it: caps and absences are asked for by the doors' verbs in
+    `leads.handovers`. Whoever owns one already keeps it, and nothing is written for it.
+    """
     owners = {handoff.pk: owner for handoff, owner in items}
     handoffs = tracking.locked(handoff for handoff, _ in items)
     for pk, handoff in handoffs.items():
@@ -142,7 +163,9 @@ def return_to_queue(
 
 @transaction.atomic
 def take(handoff: Handoff, *, by: User, now: datetime) -> Assignment:
-    """A rep takes what waits in the queue of the own team. Of two at once the second is told who was quicker."""
+    """A rep takes what waits in the queue of the own team, unless it was taken from them for a miss (rule L5). Of two
+    at once the second is told who was quicker.
+    """
     (fresh,) = tracking.locked([handoff]).values()
     prefetch_related_objects([fresh], "lead", "owner", "team")
     if fresh.ended_at is not None:
@@ -152,11 +175,13 @@ def take(handoff: Handoff, *, by: User, now: datetime) -> Assignment:
         raise Refused(f"{fresh} is {whose} already.")
     if fresh.team is None or fresh.team_id != by.team_id or not by.has_role(roles.REP):
         raise Refused(f"{fresh} waits for the reps of {fresh.team or 'another team'}; only they can take it.")
+    pasts = _pasts([fresh])
+    if by.pk in pasts[fresh.pk].lost:
+        raise Refused(f"{fresh} was taken from you, so somebody else has to take it.")
     lock_teams([by.team_id])
     (rep,) = roster.members((), people=[by.pk], now=now)
     if rep.is_full:
         raise Refused(f"You have {rep.open} of {rep.most} open. Finish one before you take {fresh}.")
-    pasts = _pasts([fresh])
     row = Assignment(handoff=fresh, owner=by, team=fresh.team, at=_after(pasts[fresh.pk], now), by=by, why=TAKEN)
     return _write_and_evaluate([row], pasts, by=by, now=now)[0]
 
@@ -242,9 +267,7 @@ def _pasts(handoffs: Sequence[Handoff]) -> dict[int, Past]:
     pasts = {handoff.pk: Past() for handoff in handoffs}
     for ids in _chunks(list(pasts)):
         for row in Assignment.objects.filter(handoff__in=ids).select_related("owner").order_by("at", "pk"):
-            past = pasts[row.handoff_id]
-            past.last = row
-            past.had |= {row.owner_id} - {None}
+            pasts[row.handoff_id].add(row)
     return pasts
 
 

@@ -59,7 +59,8 @@ def _of_leads(scope: Scope, earlier: Sequence[Scope]) -> Iterator[str]:
     for other in earlier:
         if other.rule.agreement_id not in (None, rule.agreement_id) or not criteria.overlap(other.tests):
             continue
-        if other.rule.person and not other.rule.person.is_active:
+        # One that names a person is passed over where they had the handoff before, or cannot log in.
+        if other.rule.person:
             continue
         if all(implies(tests, test) for test in other.tests):
             yield f"No lead reaches it: whatever it fits, “{other.rule}” before it fits as well. Move it up."

@@ -80,7 +80,9 @@ def compute(
     ).order_by()
     totals, groups = _tally(clocks.deciding(), by)
     spread = _spread(clocks)
-    unanswered = dict(clocks.unanswered().values_list("commitment").annotate(Count("pk")))
+    # Handoffs, like all the figures, also where several owners missed one of them.
+    silent = clocks.unanswered().values_list("commitment").annotate(Count("handoff", distinct=True))
+    unanswered = dict(silent)
     is_any_granted = any("granted" in tally.excluded_by for tally in totals.values())
     granted = exclusions.granted(clocks.deciding()) if is_any_granted else {}
     days = {version.pk: volume.days_in_force(period, agreement.zone, since, until) for version, since, until in spans}

@@ -1,6 +1,11 @@
-"""What tests of routing share: rules, hours and absences, and who owns what."""
+"""What tests of routing share: rules, hours and absences, who owns what, and several who act at once."""
 
+import threading
+from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
+
+from django.db import connection
 
 from agreements.calendars import WorkingHours
 from leads.models import Assignment, Handoff, RoutingCriterion, RoutingRule, RoutingSeat
@@ -43,3 +48,24 @@ def told(kind: str, now: datetime | None = None) -> list[tuple[str, str]]:
     """Portal notices of a kind: slot and who it is now."""
     rows = Notice.objects.filter(channel="portal", kind=kind).order_by("pk")
     return [(row.slot, str(row.recipient)) for row in rows]
+
+
+def at_once(*calls: Callable[[], object]) -> list[Exception]:
+    """Run these in threads of their own, each with its own connection; what they raised."""
+    raised, ready = [], threading.Barrier(len(calls))
+
+    def run(call):
+        with closing(connection):
+            ready.wait()
+            try:
+                call()
+            except Exception as problem:
+                raised.append(problem)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    return raised

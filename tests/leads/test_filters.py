@@ -104,7 +104,8 @@ def test_evidence_shows_business_time_and_rule_and_leads_back_to_the_scorecard(c
 
 
 def test_who_may_see_only_some_is_told_of_how_many(client, month, ron, mona, vera):
-    for who, said in ((ron, "You may see 5 of 12."), (mona, None), (vera, None)):
+    # Ron sees the five that are his, and the one that Ruth has from him.
+    for who, said in ((ron, "You may see 6 of 12."), (mona, None), (vera, None)):
         client.force_login(who)
         words = text_of(client.get(reverse("handoffs"), {"agreement": month[0].agreement_id}))
         assert ("You may see" in words) == bool(said)

@@ -7,14 +7,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from leads import handovers, tracking
+from leads import forms, handovers, tracking
 from leads.models import Handoff
 from slaportal import roles
 from slaportal.models import Absence, Party, Team, User
 from slaportal.refusal import Refused
 from tests.conftest import MONDAY, make_user, receive
 from tests.leads.conftest import page, text_of
-from tests.leads.routed import make_away, make_rule, owners, works
+from tests.leads.routed import at_once, make_away, make_rule, owners, works
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("travel")]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -74,6 +74,87 @@ def test_another_teams_rep_gets_nothing_and_one_who_is_away_is_refused(version, 
         handovers.reassign_many(everything(), to=ruth, why="x", by=mona, now=MONDAY)
     with pytest.raises(Refused, match="Say why"):
         handovers.reassign_many(everything(), to=ron, why=" ", by=mona, now=MONDAY)
+
+
+# --- One ----------------------------------------------------------------------------------------------------------
+
+
+def give(handoff: Handoff, to: User | None, by: User) -> str:
+    """Give one away; who has it then, or the team in whose queue it waits."""
+    row = handovers.reassign_one(handoff, to=to, why="asked for", by=by, now=MONDAY)
+    return str(row.owner or row.team)
+
+
+def test_one_is_given_to_somebody_who_is_free_and_the_cap_holds(version, mona, ron, ruth):
+    first, second = receive("A", "B", owner="Ron")
+    User.objects.filter(pk=ruth.pk).update(most_open=1)
+    assert give(first, ruth, mona) == "Ruth"
+    with pytest.raises(Refused, match=r"^Ruth has 1 of 1 open\.$"):
+        give(second, ruth, mona)
+    with pytest.raises(Refused, match=r"^Ruth has 1 of 1 open\.$"):
+        handovers.reassign_many([second], to=ruth, why="x", by=mona, now=MONDAY)
+    make_away(ruth, 0, 2)
+    with pytest.raises(Refused, match="Ruth is not free: away until 5 Mar"):
+        give(second, ruth, mona)
+    assert owners() == ["Ruth", "Ron"]
+
+
+def test_one_that_stays_is_refused_and_says_why(version, mona, ron, ruth):
+    (handoff,) = receive(owner="Ron")
+    with pytest.raises(Refused, match="Ines Albrecht stays where it is: Ron’s already"):
+        give(handoff, ron, mona)
+    with pytest.raises(Refused, match="stays where it is: of another team than Rune"):
+        give(handoff, make_stranger(), mona)
+    make_away(ruth)
+    assert give(handoff, None, mona) == "Sales DACH"
+    with pytest.raises(Refused, match="stays where it is: waiting on, because nobody is free"):
+        give(handoff, None, mona)
+    tracking.dispose([tracking.Decision(handoff, "recycled")], by=None, now=MONDAY)
+    with pytest.raises(Refused, match="stays where it is: ended"):
+        give(handoff, ron, mona)
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_of_two_managers_who_fill_the_last_place_at_once_one_gets_a_sentence(version, mona, ron, ruth):
+    handoffs = receive("A", "B", owner="Ron")
+    User.objects.filter(pk=ruth.pk).update(most_open=1)
+    ruth.refresh_from_db()
+    (refusal,) = at_once(*(lambda handoff=handoff: give(handoff, ruth, mona) for handoff in handoffs))
+    assert (type(refusal), str(refusal)) == (Refused, "Ruth has 1 of 1 open.")
+    assert Handoff.objects.filter(owner=ruth).count() == 1
+
+
+def test_the_page_of_a_handoff_says_who_got_it_that_nobody_is_free_or_why_not(client, handoff, mona, ron, ruth):
+    client.force_login(mona)
+
+    def said(owner: User | None) -> str:
+        given = {"owner": owner.pk if owner else "", "why": "Ron is ill"}
+        return text_of(client.post(page(handoff, "assign"), given, follow=True))
+
+    assert "Given to Ruth." in said(ruth)
+    waits = "Nobody is free: it waits in the queue of Sales DACH."
+    assert waits in said(None)
+    assert owners() == [""]
+    stays = "Ines Albrecht stays where it is: waiting on, because nobody is free."
+    assert stays in said(None)
+
+
+def test_who_was_filled_while_the_page_was_open_is_refused_with_the_sentence(client, handoff, mona, ruth, monkeypatch):
+    receive("B", owner="Ruth")
+    User.objects.filter(pk=ruth.pk).update(most_open=1)
+
+    def offer_still(field: forms.RepField, members: list) -> None:
+        field.members = {row.key: row for row in members}
+        field.queryset = User.objects.filter(pk__in=field.members)
+
+    monkeypatch.setattr(forms.RepField, "offer", offer_still)
+    client.force_login(mona)
+    response = client.post(page(handoff, "assign"), {"owner": ruth.pk, "why": "x"})
+    assert response.status_code == 422 and "Ruth has 1 of 1 open." in text_of(response)
+
+
+# --- The page of many ---------------------------------------------------------------------------------------------
 
 
 def post(client, url: str, *args: int, **data):
@@ -192,7 +273,7 @@ def test_the_page_says_who_has_how_much_who_is_there_and_what_waits(client, vers
     rolf = make_user("rolf@example.com", roles.REP, team=sales)
     make_away(rolf, -1, 0)
     client.force_login(mona)
-    said = text_of(client.get(reverse("team")))
+    said = text_of(client.get(reverse("team_people")))
     assert "Sales DACH 1 of 3 free" in said
     assert "Ron 2 none bedtime Not at work 4 Mar – 5 Mar 2025 fair" in said
     assert "Rolf 0 none flight Away 2 Mar – 3 Mar 2025" in said
@@ -216,15 +297,15 @@ def test_a_manager_sets_somebody_away_there_and_has_them_back(client, version, m
 
 def test_the_page_of_who_manages_nobody_says_so_and_asks_as_much_for_one_as_for_thirty(client, db, mona, sales):
     client.force_login(make_user("new@example.com", roles.SALES_MANAGER))
-    assert "You manage no team" in text_of(client.get(reverse("team")))
+    assert "You manage no team" in text_of(client.get(reverse("team_people")))
     client.force_login(mona)
-    assert "No reps" in text_of(client.get(reverse("team")))
+    assert "No reps" in text_of(client.get(reverse("team_people")))
     counts = []
     for number in range(2):
         for one in range(1 + 30 * number):
             make_away(make_user(f"r{number}-{one}@example.com", roles.REP, team=sales))
         with CaptureQueriesContext(connection) as queries:
-            client.get(reverse("team"))
+            client.get(reverse("team_people"))
         counts.append(len(queries))
     assert counts[0] == counts[1]
 
@@ -257,7 +338,7 @@ def test_a_rep_opens_what_waits_and_takes_it_before_working_it(client, queued, r
     assert [form.name for form in response.context["acts"]] == ["take"]
     assert "in the queue of Sales DACH" in text_of(response)
     for name in ("no_answer", "log_attempt", "accept"):
-        assert client.post(page(queued, name), {}).status_code == 403
+        assert client.post(page(queued, name), {}).status_code in (403, 404)
     client.post(page(queued, "take"))
     assert "log_attempt" in [form.name for form in client.get(page(queued)).context["acts"]]
 

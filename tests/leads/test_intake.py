@@ -1,20 +1,21 @@
 """Leads come in: known again, matched to a version, tested against its definition, handed off and owned."""
 
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from agreements import signoff
 from agreements.models import Agreement, Criterion, Version
-from leads import clocks, intake, tracking
+from leads import clocks, intake, timekeeping, tracking
 from leads.models import Assignment, Clock, Disposition, Handoff, Lead, ReasonCode
 from leads.records import LeadRecord
 from slaportal.models import User
 from slaportal.refusal import Refused
 from tests.conftest import MONDAY, agree, complete, make_commitment, make_record, make_user, receive
+from tests.leads.routed import at_once
 
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -532,6 +533,73 @@ def test_of_two_workers_that_fill_a_cap_at_once_the_second_sees_what_the_first_b
         second.join(0.5)
     second.join()
     assert rules() == {"A": "running", "B": "running", "C": "over_cap"}
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_of_two_imports_under_one_cap_neither_waits_for_the_other_in_turn(capped, ron, monkeypatch):
+    """Each mends a lead that the other's new lead pushes back: agreements are locked before any handoff."""
+    receive("A", "B", owner="Ron", now=MONDAY + HOUR)
+    met, lock = threading.Barrier(2), timekeeping.lock
+
+    def slowly(ids, **how):
+        locked = lock(ids, **how)
+        with suppress(threading.BrokenBarrierError):
+            met.wait(0.5)
+        return locked
+
+    monkeypatch.setattr(timekeeping, "lock", slowly)
+
+    def bring(known: str, new: str) -> None:
+        records = [make_record(known, owner="Ron", email=f"{known}@new.example"),
+                   make_record(new, owner="Ron", received_at=MONDAY - HOUR)]  # fmt: skip
+        assert intake.receive_leads(records, now=MONDAY + 2 * HOUR).created == 1
+
+    assert at_once(lambda: bring("A", "N1"), lambda: bring("B", "N2")) == []
+    assert rules() == {"N1": "running", "N2": "running", "A": "over_cap", "B": "over_cap"}
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_leads_that_are_known_are_locked_in_the_order_of_their_ids_whatever_the_order_of_the_file(
+    version, ron, monkeypatch
+):
+    receive("A", "B")
+    monkeypatch.setattr(intake, "CHUNK", 1)
+    with transaction.atomic():
+        receive("A", score=70)
+        other = in_a_thread(lambda: receive("B", "A", score=80))
+        other.join(1)
+        assert other.is_alive()
+        receive("B", score=75)
+    other.join()
+    assert set(Lead.objects.values_list("score", flat=True)) == {80}
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_what_an_import_pushes_back_is_locked_in_the_order_of_ids(capped, ron):
+    """So it never holds a later handoff while it waits for an earlier one, as somebody who gives out many would."""
+    first, second = receive("A", "B", owner="Ron", now=MONDAY + HOUR)
+    raised = []
+
+    def bring() -> None:
+        try:
+            records = [make_record("B", owner="Ron", email="mended@new.example"),
+                       make_record("N", owner="Ron", received_at=MONDAY - HOUR)]  # fmt: skip
+            intake.receive_leads(records, now=MONDAY + 2 * HOUR)
+        except OperationalError as problem:
+            raised.append(problem)
+
+    with transaction.atomic():
+        tracking.locked([first])
+        other = in_a_thread(bring)
+        other.join(1)
+        assert other.is_alive()
+        tracking.locked([second])
+    other.join()
+    assert raised == []
+    assert rules() == {"N": "running", "A": "running", "B": "over_cap"}
 
 
 # --- Many at once --------------------------------------------------------------------------------------------------

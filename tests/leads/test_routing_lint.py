@@ -82,6 +82,13 @@ def test_only_an_earlier_rule_that_is_asked_for_the_same_leads_leaves_nothing(re
     assert "“Every” before it" in said(RoutingRule.objects.get(name="Same"))
 
 
+def test_an_earlier_rule_that_names_a_person_leaves_what_they_had_before(reps, sales):
+    first = make_rule("First", person=reps[0])
+    assert said(make_rule("Second", team=sales)) == ""
+    RoutingRule.objects.filter(pk=first.pk).update(person=None, team=sales)
+    assert "“First” before it" in said(RoutingRule.objects.get(name="Second"))
+
+
 operators = st.sampled_from(list(Operator))
 texts = st.sampled_from(["a", "ab", "b", "5", "5.0", "10"])
 

@@ -1,19 +1,16 @@
 """What waits in a team's queue: who is told, how it gets out again, and what reassigning does."""
 
-import threading
-from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 
-from leads import clocks, routing, routing_notices, ticking, tracking
+from leads import clocks, forms, routing, routing_notices, ticking, tracking
 from leads.models import Assignment, Clock, Handoff
 from slaportal import roles
 from slaportal.models import Absence, Notice, Party, Team, User
 from slaportal.refusal import Refused
 from tests.conftest import MONDAY, agree, make_commitment, make_user, receive
-from tests.leads.routed import make_away, make_rule, owners, told, whys
+from tests.leads.routed import at_once, make_away, make_rule, owners, told, whys
 
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -86,6 +83,14 @@ def test_who_manages_the_team_by_then_is_told_and_nobody_once_it_is_given_out(wa
     assert routing_notices.waiting(notices) == [None]
 
 
+@pytest.mark.parametrize("gone", [{"manager": None}, {}])
+def test_where_the_team_has_no_manager_any_more_somebody_of_revops_is_told(waiting, rita, mona, sales, gone):
+    mona.is_active = False
+    mona.save()
+    Team.objects.filter(pk=sales.pk).update(name="Sales", **gone)
+    assert routing_notices.managers(list(Notice.objects.filter(kind="queue", channel="portal"))) == [rita]
+
+
 # --- Out of the queue ---------------------------------------------------------------------------------------------
 
 
@@ -141,8 +146,34 @@ def test_an_offer_is_left_to_whoever_takes_it(version, mona, ron, ruth):
     (handoff,) = receive(owner="Ron")
     routing.return_to_queue([later(handoff)], why="too slow", by=None, now=MONDAY + HOUR)
     assert routing.route_waiting(now=MONDAY + 2 * HOUR) == 0
-    assert (later(handoff).owner, told("queue")) == (None, [])
+    assert later(handoff).owner is None
     assert told("assignment")[-1] == (f"person:{ron.pk}", "Ron")
+
+
+def test_of_an_offer_the_manager_hears_that_it_waits_for_somebody_to_take_it(version, mona, ron, ruth):
+    handoffs = receive("A", "B", owner="Ron")
+    routing.return_to_queue(handoffs, why="too slow", by=None, now=MONDAY + HOUR)
+    assert told("queue") == [("manager", "Mona")]
+    (notice,) = Notice.objects.filter(kind="queue", channel="portal")
+    (letter,) = routing_notices.offered([notice])
+    assert letter.subject == "To be taken: 2 leads in the queue of Sales DACH"
+    assert letter.paragraphs == (
+        "Ines Albrecht, Ines Albrecht wait in the queue of Sales DACH: too slow.",
+        "They wait until somebody of the team takes them; nothing gives them out by itself. The time that was promised "
+        "runs on.",
+    )
+    routing.take(handoffs[0], by=ruth, now=MONDAY + 2 * HOUR)
+    (letter,) = routing_notices.offered([notice])
+    assert letter.subject == "To be taken: Ines Albrecht in the queue of Sales DACH"
+    assert letter.paragraphs[1].startswith("It waits until somebody of the team takes it; nothing gives it out")
+    assert letter.link == handoffs[1].get_absolute_url()
+    routing.take(handoffs[1], by=ruth, now=MONDAY + 2 * HOUR)
+    assert routing_notices.offered([notice]) == [None]
+
+
+def test_without_a_manager_revops_hears_of_an_offer(version, rita, ron):
+    routing.return_to_queue(receive(owner="Ron"), why="too slow", by=None, now=MONDAY + HOUR)
+    assert told("queue") == [(f"person:{rita.pk}", "Rita")]
 
 
 def test_a_clock_of_another_machine_that_is_behind_takes_nothing_back(version, ron, ruth):
@@ -183,6 +214,40 @@ def test_nobody_takes_what_is_another_teams_what_has_ended_or_more_than_the_cap(
     tracking.dispose([tracking.Decision(waiting, "recycled")], by=None, now=MONDAY)
     with pytest.raises(Refused, match="has ended"):
         routing.take(waiting, by=ruth, now=MONDAY)
+
+
+def refusal(handoff: Handoff, who: User) -> str:
+    """Why somebody may not take it; blank where they have it now."""
+    try:
+        routing.take(handoff, by=who, now=MONDAY + 5 * HOUR)
+    except Refused as refused:
+        return str(refused)
+    return ""
+
+
+def test_who_lost_it_for_a_miss_does_not_take_it_back(version, mona, ron, ruth, sales):
+    """Ron had it and was ill, Ruth missed it; then Rolf had it and is away (rule L5)."""
+    rolf, at = make_user("rolf@example.com", roles.REP, team=sales), MONDAY + HOUR
+    (handoff,) = receive(owner="Ron")
+    routing.assign([(handoff, ruth)], why="Ron is ill", by=mona, now=at)
+    routing.return_to_queue([handoff], why="missed", by=None, now=at)
+    gone = "Ines Albrecht was taken from you, so somebody else has to take it."
+    assert [refusal(handoff, who) for who in (ron, ruth)] == [gone, gone]
+    assert not any(forms.may_take(who, later(handoff)) for who in (ron, ruth))
+    assert forms.may_take(rolf, later(handoff)) and refusal(handoff, rolf) == ""
+    for who in (ron, ruth):
+        make_away(who)
+    routing.reassign([later(handoff)], why="Rolf is away", by=mona, now=at)
+    assert later(handoff).owner is None
+    assert [refusal(handoff, who) for who in (ron, ruth)] == [gone, gone]
+    assert refusal(handoff, rolf) == ""
+
+
+def test_who_was_away_takes_back_what_nobody_missed(version, mona, ron, ruth):
+    make_away(ruth)
+    (handoff,) = receive(owner="Ron")
+    routing.reassign([later(handoff)], why="Ron is away", by=mona, now=MONDAY + HOUR)
+    assert forms.may_take(ron, later(handoff)) and refusal(handoff, ron) == ""
 
 
 # --- Who is told --------------------------------------------------------------------------------------------------
@@ -227,27 +292,6 @@ def test_of_history_that_is_imported_nobody_is_told(version, ron):
 
 
 # --- Two workers --------------------------------------------------------------------------------------------------
-
-
-def at_once(*calls) -> list[Exception]:
-    """Run these in threads of their own, each with its own connection; what they raised."""
-    raised, ready = [], threading.Barrier(len(calls))
-
-    def run(call):
-        with closing(connection):
-            ready.wait()
-            try:
-                call()
-            except Exception as problem:
-                raised.append(problem)
-
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert not any(thread.is_alive() for thread in threads)
-    return raised
 
 
 @pytest.mark.postgresql
@@ -299,7 +343,8 @@ def test_sweeps_imports_and_managers_at_once_neither_stop_each_other_nor_give_an
 def test_of_two_reps_who_take_one_in_the_same_instant_one_gets_a_sentence(version, mona, ron, ruth):
     (handoff,) = receive(owner="Ron")
     routing.return_to_queue([handoff], why="", by=None, now=MONDAY)
-    calls = [lambda who=who: routing.take(handoff, by=who, now=MONDAY + HOUR) for who in (ron, ruth)]
+    rolf = make_user("rolf@example.com", roles.REP, team=ron.team)
+    calls = [lambda who=who: routing.take(handoff, by=who, now=MONDAY + HOUR) for who in (rolf, ruth)]
     (refusal,) = at_once(*calls)
     assert isinstance(refusal, Refused) and "already" in str(refusal)
     assert Assignment.objects.filter(why="taken from the queue").count() == 1
