@@ -15,8 +15,20 @@ from agreements.calendars import closures_by_calendar
 from agreements.catalogue import FIELDS
 from agreements.models import Commitment
 from agreements.terms import Promise, Terms
-from leads import clocks, disputes, explanations, ladder, qualification, strips, timekeeping, timeline, worklist
-from leads.models import SALES_KINDS, Answer, Attempt, Clock, Dispute, Handoff, Hold
+from leads import (
+    clocks,
+    disputes,
+    explanations,
+    ladder,
+    owing,
+    qualification,
+    strips,
+    timekeeping,
+    timeline,
+    told,
+    worklist,
+)
+from leads.models import SALES_KINDS, Answer, Attempt, Clock, Handoff, Hold
 from leads.rules import RULES
 from slaportal.models import Party, User
 
@@ -45,6 +57,12 @@ class Why:
     anchor: str
     strip: strips.Strip | None
     steps: list[ladder.StepLine]
+    answer: Answer | None
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether it was missed and nobody has said why."""
+        return self.clock.state == clocks.MISSED and not self.answer
 
     @property
     def rule_name(self) -> str:
@@ -61,12 +79,11 @@ class Promised:
     hours: str
     whys: list[Why]
     commitment: Commitment | None
-    answer: Answer | None
 
     @property
     def is_unanswered(self) -> bool:
-        """Whether it was missed and nobody has said why."""
-        return bool(self.whys and self.whys[0].clock.state == clocks.MISSED and not self.answer)
+        """Whether one of its clocks was missed and nobody has said why."""
+        return any(why.is_unanswered for why in self.whys)
 
 
 @dataclass(frozen=True)
@@ -75,6 +92,7 @@ class Standing:
 
     is_held: bool = False
     is_missed: bool = False
+    is_missed_by_marketing: bool = False
     is_excludable: bool = False
     is_asked: bool = False
     is_disputed: bool = False
@@ -92,7 +110,7 @@ class Dossier:
     events: list[list[timeline.Event]]
     ahead: list[timeline.Event]
     earlier: list[Attempt]
-    owed: worklist.Owed | None
+    owed: owing.Owed | None
     held: Hold | None
     others: list[Handoff]
     stands: Standing
@@ -135,11 +153,13 @@ def of(handoff: Handoff, user: User, *, now: datetime, zone: ZoneInfo) -> Dossie
     attempts = timeline.attempts_of([handoff])[handoff.pk]
     is_late = timeline.lateness(agreed, calendars[agreed.calendar])
     events = timeline.events_of(handoff, attempts, is_late=is_late, now=now)
+    _add_definition(events, handoff, agreed)
+    told.attach(events, handoff)
     tries = [one for one in attempts if timeline.is_try(one) and one.at >= handoff.qualified_at and not is_late(one)]
     spans = [(held.started_at, held.ended_at) for held in handoff.holds.all()]
     holds = explanations.merged(spans, now=now)
     escalations = ladder.by_place(handoff.escalations.all(), timekeeping.steps_of(handoff.version, agreed))
-    answers = {answer.commitment_id: answer for answer in handoff.answers.all()}
+    answers = {(answer.commitment_id, answer.subject): answer for answer in handoff.answers.all()}
 
     def why(clock: Clock, promise: Promise) -> Why:
         run = explanations.run_of(clock, promise, calendars, holds, now=now, zone=zone)
@@ -147,13 +167,14 @@ def of(handoff: Handoff, user: User, *, now: datetime, zone: ZoneInfo) -> Dossie
         frozen = agreed.calendars.get(promise.calendar)
         return Why(
             clock=clock,
-            about=_about(clock, promise, handoff),
+            about=timeline.about(clock, handoff),
             sentence=explanations.sentence(run, explanations.limit_in_words(promise)) if run else "",
             closed=explanations.closed_days(frozen, closures.get(frozen["id"], ()), run) if run and frozen else "",
             rule=sentence,
             anchor=anchor,
             strip=strips.draw(run) if run else None,
             steps=ladder.lines(clock, promise, handoff, run, escalations.get(promise.index, {})),
+            answer=answers.get((clock.commitment_id, clock.subject)),
         )
 
     commitments = {commitment.code: commitment for commitment in handoff.version.commitments.all()}
@@ -167,7 +188,6 @@ def of(handoff: Handoff, user: User, *, now: datetime, zone: ZoneInfo) -> Dossie
             _hours(promise, agreed),
             [why(clock, promise) for clock in by_code.get(promise.code, ())],
             commitments.get(promise.code),
-            answers.get(commitments[promise.code].pk) if promise.code in commitments else None,
         )
         for promise in agreed.promises
     ]
@@ -178,11 +198,22 @@ def of(handoff: Handoff, user: User, *, now: datetime, zone: ZoneInfo) -> Dossie
         events=timeline.folded(event for event in events if not event.is_ahead),
         ahead=[event for event in events if event.is_ahead],
         earlier=[attempt for attempt in attempts if attempt.at < handoff.qualified_at and not attempt.voided_at],
-        owed=worklist.next_owed(_owed(handoff, now), len(tries), now=now, zone=zone),
+        owed=owing.next_owed(
+            _owed(handoff, now), len(tries), now=now, zone=zone, is_accepted=handoff.stage != Handoff.Stage.MQL
+        ),
         held=next((held for held in handoff.holds.all() if held.ended_at is None), None),
         others=list(Handoff.objects.visible_to(user).filter(lead=handoff.lead).exclude(pk=handoff.pk)),
         stands=_standing(handoff, promised),
     )
+
+
+def _add_definition(events: Iterable[timeline.Event], handoff: Handoff, agreed: Terms) -> None:
+    """Beside the handover, which criteria of the definition the lead met and failed, and what was missing."""
+    met = [str(test) for test in qualification.definition(agreed) if str(test) not in handoff.failed_criteria]
+    lists = (("Met", met), ("Failed", handoff.failed_criteria), ("Missing", handoff.missing_fields))
+    for event in events:
+        if event.kind == "handoff":
+            event.detail = "\n".join([event.detail, *(f"{word}: {'; '.join(named)}" for word, named in lists if named)])
 
 
 def _standing(handoff: Handoff, promised: Iterable[Promised]) -> Standing:
@@ -190,9 +221,11 @@ def _standing(handoff: Handoff, promised: Iterable[Promised]) -> Standing:
     requests = handoff.exclusion_requests.all()
     asked = {request.commitment_id for request in requests if request.granted is not False}
     counted = [clock for clock in handoff.clocks.all() if clock.decides and clock.commitment.kind in SALES_KINDS]
+    missed = [one for one in promised if one.limit]
     return Standing(
         is_held=any(held.ended_at is None for held in handoff.holds.all()),
-        is_missed=any(one.is_unanswered for one in promised if one.limit),
+        is_missed=any(one.is_unanswered for one in missed if one.promise.kind.party != Party.MARKETING),
+        is_missed_by_marketing=any(one.is_unanswered for one in missed if one.promise.kind.party == Party.MARKETING),
         is_excludable=any(
             clock.state in (clocks.MISSED, clocks.OPEN) and clock.commitment_id not in asked for clock in counted
         ),
@@ -216,17 +249,6 @@ def _owed(handoff: Handoff, now: datetime) -> list[Clock]:
         and (not clock.subject or (clock.charged_to and clock.charged_to.owner_id == handoff.owner_id))
     ]
     return sorted(owed, key=lambda clock: (clock.due_at, clock.pk))
-
-
-def _about(clock: Clock, promise: Promise, handoff: Handoff) -> str:
-    """Which of several clocks of one commitment it is."""
-    if not clock.subject:
-        return ""
-    if promise.kind.code == "dispute_answer":
-        asked: Iterable[Dispute] = handoff.disputes.all()
-        return next((f"“{dispute}”" for dispute in asked if dispute.pk == clock.subject), "")
-    had = {one.pk: f"while {one.owner or 'nobody'} had it" for one in handoff.assignments.all()}
-    return had.get(clock.subject, "")
 
 
 def _hours(promise: Promise, agreed: Terms) -> str:

@@ -34,12 +34,17 @@ def covers(terms: Terms, values: Mapping[str, Any]) -> bool:
     return all(meets(test, values) for test in terms.scope)
 
 
-def failed(terms: Terms, values: Mapping[str, Any]) -> list[str]:
-    """The criteria of the lead definition that the lead does not meet, in words; empty means qualified."""
+def definition(terms: Terms) -> list[Test]:
+    """Everything that a lead has to meet: the score, then the criteria."""
     tests = list(terms.criteria)
     if terms.score_threshold is not None:
         tests.insert(0, Test("score", Operator.AT_LEAST, (str(terms.score_threshold),)))
-    return [str(test) for test in tests if not meets(test, values)]
+    return tests
+
+
+def failed(terms: Terms, values: Mapping[str, Any]) -> list[str]:
+    """The criteria of the lead definition that the lead does not meet, in words; empty means qualified."""
+    return [str(test) for test in definition(terms) if not meets(test, values)]
 
 
 def missing(terms: Terms, values: Mapping[str, Any]) -> list[str]:

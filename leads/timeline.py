@@ -15,6 +15,7 @@ from agreements.business_time import BusinessTime
 from agreements.terms import Terms
 from leads import clocks, ladder
 from leads.models import (
+    Answer,
     Attempt,
     Channel,
     Clock,
@@ -40,7 +41,7 @@ EVIDENCE_ONLY = ("entered late, evidence only", "A4")
 class Event:
     """One thing that happened. `tone` is its class, `fact` the row behind it, `undo` the name of the address that
     takes it back. `marks` say how it counts, as (words, rule); `starts` which clocks it started, `clocks` what it did
-    to others, as (tone, words).
+    to others, as (tone, words); `told` who was told of it, with how it reached them (`leads.told`).
     """
 
     at: datetime
@@ -55,6 +56,7 @@ class Event:
     clocks: list[tuple[str, str]] = field(default_factory=list)
     is_ahead: bool = False
     undo: str = ""
+    told: list[tuple[str, list[str]]] = field(default_factory=list)
 
     @property
     def is_voided(self) -> bool:
@@ -145,7 +147,7 @@ def events_of(
         events.append(Event(assignment.at, icon, text, assignment.by, assignment.why, fact=assignment))
     events += [_escalation(escalation) for escalation in handoff.escalations.all()]
     for answer in handoff.answers.all():
-        text = f"Answered the miss of “{answer.commitment}”"
+        text = f"Answered the miss of “{answer.commitment}” {about(answer, handoff)}".strip()
         events.append(Event(answer.at, "rate_review", text, answer.by, str(answer)))
     events += [_attempt(attempt, is_late) for attempt in attempts if attempt.at >= handoff.qualified_at]
     events += [_disposition(disposition, is_late) for disposition in handoff.dispositions.all()]
@@ -161,6 +163,17 @@ def events_of(
     events.sort(key=lambda event: event.at)
     _add_clocks(events, handoff.clocks.all(), now)
     return sorted(events, key=lambda event: event.at)
+
+
+def about(clock: Clock | Answer, handoff: Handoff) -> str:
+    """Which of several clocks of one commitment it is, or an answer is about; `handoff` as in `events_of`."""
+    if not clock.subject:
+        return ""
+    if clock.commitment.kind == "dispute_answer":
+        asked: Iterable[Dispute] = handoff.disputes.all()
+        return next((f"“{dispute}”" for dispute in asked if dispute.pk == clock.subject), "")
+    had = {one.pk: f"while {one.owner or 'nobody'} had it" for one in handoff.assignments.all()}
+    return had.get(clock.subject, "")
 
 
 def folded(events: Iterable[Event]) -> list[list[Event]]:
@@ -183,10 +196,8 @@ def _escalation(escalation: Escalation) -> Event:
     """A step of a ladder that came due, and what was done."""
     step, is_fired = escalation.step, escalation.state == Escalation.State.FIRED
     text = f"{step.commitment}, {ladder.when(step)}: {escalation.what}"
-    detail = "late: nothing was running when it was due" if escalation.is_late else ""
-    return Event(
-        escalation.at, "notification_important", text, detail=detail, tone="warn" if is_fired else "", fact=escalation
-    )
+    detail, tone = ladder.lateness(escalation), "warn" if is_fired else ""
+    return Event(escalation.at, "notification_important", text, detail=detail, tone=tone, fact=escalation)
 
 
 def _attempt(attempt: Attempt, is_late: Callable[[Attempt], bool]) -> Event:

@@ -1,12 +1,15 @@
 """Middleware: the content security policy of each half of the site, and the reader's time zone."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+
+from slaportal.templatetags import display
 
 
 class ContentPolicy(CSPMiddleware):
@@ -22,9 +25,8 @@ def local_time(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[
     """Show every time of a page in the reader's own zone."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if request.user.is_authenticated:
-            with timezone.override(request.user.time_zone):
-                return get_response(request)
-        return get_response(request)
+        zone = request.user.time_zone if request.user.is_authenticated else None
+        with display.a_page_of_its_own(), timezone.override(zone) if zone else nullcontext():
+            return get_response(request)
 
     return middleware

@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "slaportal.middleware.ContentPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -123,7 +124,10 @@ AXES_LOCKOUT_TEMPLATE = "registration/lockout.html"
 # --- Time, language, files -----------------------------------------------------------------------------------------
 USE_TZ = True
 TIME_ZONE = "UTC"
+# The portal speaks English; how dates are written follows the browser (`slaportal.formats`).
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("en-us", "English (United States)")]
+FORMAT_MODULE_PATH = ["slaportal.formats"]
 USE_I18N = True
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
@@ -144,10 +148,17 @@ if CELERY_BROKER_URL.startswith("filesystem"):
         "processed_folder": str(folders["processed"]),
     }
 elif CELERY_BROKER_URL.startswith("redis"):
-    # What a killed worker held comes back after ten minutes; Redis would keep it for an hour. Of a Redis that says
-    # nothing (frozen, or behind a wall) a click waits seconds for the answer, and without these for ever. Workers ask it
-    # anew each second, so nothing that is well is silent for so long.
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "socket_timeout": 5, "socket_connect_timeout": 3}
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        # What a killed worker held comes back after ten minutes; Redis would keep it for an hour.
+        "visibility_timeout": 600,
+        # On a Redis that says nothing (frozen, or behind a wall) a click waits for seconds, and without these for ever.
+        # Workers ask for work anew each second, so one that is well is never silent for so long.
+        "socket_timeout": 5,
+        "socket_connect_timeout": 3,
+        # Of one that is gone it hears at once; how often workers come back is said by other settings.
+        "max_retries": 1,
+        "interval_start": 0,
+    }
 CELERY_TASK_DEFAULT_QUEUE = env.str("CELERY_QUEUE", default="slaportal")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -182,6 +193,8 @@ EMAIL_SCHEME = email_url.partition(":")[0]
 # What is none of these is told by a system check (slaportal.E004); until then nothing is lost.
 if EMAIL_SCHEME in MAIL_SCHEMES:
     vars().update(env.email_url_config(email_url))
+    if EMAIL_SCHEME.startswith("smtp"):
+        EMAIL_BACKEND = "slaportal.smtp.EmailBackend"  # Django's, with a limit for a mail as a whole
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = VAR_DIR / "mail"
@@ -197,6 +210,7 @@ NOTICE_KINDS = {
     "warning": "A promise is about to be broken",
     "assignment": "A lead is yours, or was taken from you",
     "queue": "Nobody is free for a lead",
+    "note": "Notes from your manager",
     "decision": "Questions, disputes and exclusions",
     "plan": "Recovery plans",
     "task": "Tasks for RevOps",

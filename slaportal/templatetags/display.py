@@ -1,17 +1,25 @@
 """How pages say figures, spans, moments and states; the same words and marks everywhere."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from math import ceil
 
 from django import template
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 register = template.Library()
+
+# The zone of the agreement that the page is about (`also_in`).
+_also_in: ContextVar[tzinfo | None] = ContextVar("also_in", default=None)
 
 NO_DATA = "no data"
 NBSP = "\N{NO-BREAK SPACE}"
@@ -20,27 +28,27 @@ FULL_HOURS_FROM = 100
 
 # Word → (tone, icon, sentence case word). The tone is a CSS class; the icon says the same without colour.
 STATES = {
-    "met": ("ok", "check_circle", "Met"),
-    "missed": ("bad", "cancel", "Missed"),
-    "open": ("wait", "schedule", "Open"),
-    "excluded": ("quiet", "do_not_disturb_on", "Excluded"),
-    "kept": ("ok", "check_circle", "Kept"),
-    "not kept": ("bad", "cancel", "Not kept"),
-    "no data": ("quiet", "remove", "No data"),
-    "on hold": ("quiet", "pause_circle", "On hold"),
-    "accepted": ("ok", "thumb_up", "Accepted"),
-    "recycled": ("wait", "autorenew", "Recycled"),
-    "rejected": ("bad", "thumb_down", "Rejected"),
-    "undecided": ("wait", "schedule", "Undecided"),
-    "draft": ("quiet", "edit_note", "Draft"),
-    "proposed": ("warn", "ink_pen", "Proposed"),
-    "agreed": ("ok", "handshake", "Agreed"),
-    "in force": ("ok", "verified", "In force"),
-    "planned": ("wait", "event", "Agreed, not yet in force"),
-    "superseded": ("quiet", "history", "Superseded"),
-    "ended": ("quiet", "event_busy", "Ended"),
-    "declined": ("bad", "block", "Declined"),
-    "withdrawn": ("quiet", "undo", "Withdrawn"),
+    "met": ("ok", "check_circle", _("Met")),
+    "missed": ("bad", "cancel", _("Missed")),
+    "open": ("wait", "schedule", _("Open")),
+    "excluded": ("quiet", "do_not_disturb_on", _("Excluded")),
+    "kept": ("ok", "check_circle", _("Kept")),
+    "not kept": ("bad", "cancel", _("Not kept")),
+    "no data": ("quiet", "remove", _("No data")),
+    "on hold": ("quiet", "pause_circle", _("On hold")),
+    "accepted": ("ok", "thumb_up", _("Accepted")),
+    "recycled": ("wait", "autorenew", _("Recycled")),
+    "rejected": ("bad", "thumb_down", _("Rejected")),
+    "undecided": ("wait", "schedule", _("Undecided")),
+    "draft": ("quiet", "edit_note", _("Draft")),
+    "proposed": ("warn", "ink_pen", _("Proposed")),
+    "agreed": ("ok", "handshake", _("Agreed")),
+    "in force": ("ok", "verified", _("In force")),
+    "planned": ("wait", "event", _("Agreed, not yet in force")),
+    "superseded": ("quiet", "history", _("Superseded")),
+    "ended": ("quiet", "event_busy", _("Ended")),
+    "declined": ("bad", "block", _("Declined")),
+    "withdrawn": ("quiet", "undo", _("Withdrawn")),
 }
 
 
@@ -88,26 +96,43 @@ def percent(share: Fraction | Decimal | float | None, target: Fraction | Decimal
 
 @register.filter
 def when(moment: datetime | None) -> str:
-    """Day and time in the reader's zone, with UTC on hover: “3 Mar 2025, 10:00”."""
-    return _time(moment, "%-d %b %Y, %H:%M")
+    """Day and time in the reader's zone, with UTC and the agreement's zone on hover: “3 Mar 2025, 10:00”."""
+    return _time(moment, "SHORT_DATETIME_FORMAT")
 
 
 @register.filter
 def on_day(moment: datetime | date | None, month: str = "short") -> str:
-    """The day alone: “3 Mar 2025”, or with the month “long” “3 March 2025”; UTC on hover.
+    """The day alone: “3 Mar 2025”, or with the month “long” “3 March 2025”; the moment itself on hover.
 
     Of a moment it is the day in the reader's zone, or in that of a surrounding `{% timezone %}`.
     """
-    pattern = "%-d %B %Y" if month == "long" else "%-d %b %Y"
+    form = "DATE_FORMAT" if month == "long" else "SHORT_DATE_FORMAT"
     if isinstance(moment, date) and not isinstance(moment, datetime):
-        return format_html('<time datetime="{}">{}</time>', moment.isoformat(), moment.strftime(pattern))
-    return _time(moment, pattern)
+        return format_html('<time datetime="{}">{}</time>', moment.isoformat(), date_format(moment, form))
+    return _time(moment, form)
 
 
 @register.filter
 def at_time(moment: datetime | None) -> str:
-    """The time alone: “10:00”, in the reader's zone with the day and UTC on hover."""
-    return _time(moment, "%H:%M")
+    """The time alone: “10:00”, in the reader's zone with the moment itself on hover."""
+    return _time(moment, "TIME_FORMAT")
+
+
+@register.simple_tag
+def also_in(zone: tzinfo) -> str:
+    """From here on, times of this page say on hover what they are in the agreement's zone as well."""
+    _also_in.set(zone)
+    return ""
+
+
+@contextmanager
+def a_page_of_its_own() -> Iterator[None]:
+    """A page that is about no agreement yet; what it says by `also_in` ends with it."""
+    token = _also_in.set(None)
+    try:
+        yield
+    finally:
+        _also_in.reset(token)
 
 
 @register.simple_tag
@@ -155,13 +180,17 @@ def _side(value: Fraction, mark: Fraction) -> int:
     return (value > mark) - (value < mark)
 
 
-def _time(moment: datetime | None, pattern: str) -> str:
+def _time(moment: datetime | None, form: str) -> str:
     if moment is None:
         return ""
     utc = moment.astimezone(UTC)
+    exact = f"{date_format(utc, 'SHORT_DATE_FORMAT')}, {utc:%H:%M:%S} UTC"
+    if zone := _also_in.get():
+        local = utc.astimezone(zone)
+        exact += f"; {date_format(local, 'SHORT_DATE_FORMAT')}, {local:%H:%M:%S} {zone}"
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         utc.isoformat(timespec="seconds"),
-        f"{utc:%-d %b %Y, %H:%M:%S} UTC",
-        timezone.localtime(moment).strftime(pattern),
+        exact,
+        date_format(timezone.localtime(moment), form),
     )

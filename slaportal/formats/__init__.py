@@ -1,0 +1,1 @@
+"""How dates and times are written, by locale; numbers are Django's own."""
