@@ -203,6 +203,11 @@ def leads(scope: Sequence[Test], every: str = "every lead") -> str:
     return " ".join([every, *scoring, *([f"whose {enumeration(others)}"] if others else [])])
 
 
+def criterion(test: Test) -> str:
+    """What one criterion asks: “company size is at least 200”."""
+    return _condition([test])
+
+
 def hours(frozen: Mapping[str, Any]) -> str:
     """“Mon–Fri 9:00–17:30, Europe/Berlin”: opening hours of a frozen calendar, with its zone."""
     weekly = {day: [list(pair) for pair in pairs] for day, pairs in frozen["hours"].items()}

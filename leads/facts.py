@@ -14,7 +14,7 @@ from django.db import connection
 
 from agreements.terms import Terms
 from leads import history
-from leads.models import TWO_WAY, Channel, Direction, Handoff, Outcome, Verdict
+from leads.models import TWO_WAY, AttemptOutcome, Channel, Direction, Handoff, Outcome, Verdict
 from slaportal.models import Party
 
 # Besides what the rules read, what the handoff's own row shows: its owner and how far it came.
@@ -179,13 +179,28 @@ def _escalations(
     return found
 
 
-def _attempts(entered: str) -> str:
+TRY = np.dtype([*history.ATTEMPT.descr, ("outcome", "i8")])
+OUTCOMES = tuple(AttemptOutcome.values)
+
+
+def tries(ids: Sequence[int]) -> np.ndarray:
+    """The attempts that count as tries at contact (rule A3), by handoff (`row` is its id) and in order; `outcome` is
+    its place among `OUTCOMES`.
+    """
+    given, parameters = picked(ids)
+    sql = _attempts("f.entered_at", f", {_coded('f.outcome', OUTCOMES)}")
+    found = columns(sql, parameters, TRY, given=given)
+    found = found[found["outbound"]]
+    return found[np.lexsort((found["id"], found["at"], found["row"]))]
+
+
+def _attempts(entered: str, more: str = "") -> str:
     """Attempts that name the lead, and those that name only its person, once the handoff had begun (rule A3)."""
     human = f"NOT f.automated AND f.channel <> '{Channel.NOTE}'"
     two_way = ", ".join(f"'{outcome}'" for outcome in TWO_WAY)
     select = (
         f"SELECT h.id, f.at, f.id, {entered}, {human} AND f.direction = '{Direction.OUTBOUND}', "
-        f"{human} AND f.outcome IN ({two_way}) FROM picked JOIN leads_handoff h ON h.id = picked.id "
+        f"{human} AND f.outcome IN ({two_way}){more} FROM picked JOIN leads_handoff h ON h.id = picked.id "
     )
     begun = "WHERE f.voided_at IS NULL AND f.at >= h.qualified_at"
     lead = "JOIN leads_lead l ON l.id = h.lead_id JOIN leads_attempt f ON f.lead_id IS NULL"

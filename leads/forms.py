@@ -1,16 +1,23 @@
 """What a person says about a handoff: one form for each verb, and which of them somebody is offered."""
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.html import escape
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agreements.models import Commitment
-from leads import answers, disputes, exclusions, handovers, roster
+from leads import answers, disputes, exclusions, grace, handovers, returns, roster, routing, timeline
 from leads.dossier import Standing
+from leads.filters import SearchForm
 from leads.models import (
+    MARKETING_KINDS,
     Attempt,
     AttemptOutcome,
     Channel,
@@ -24,6 +31,7 @@ from leads.models import (
     ReasonCode,
     Verdict,
 )
+from leads.owing import DOING, Group
 from leads.roster import Member
 from slaportal import roles
 from slaportal.models import Party, User
@@ -75,8 +83,45 @@ class FactForm(forms.Form):
         return max(at, began) if at else None
 
 
+# What a try usually comes to, by channel: each is one button of the list.
+USUAL = {
+    Channel.CALL: (
+        (AttemptOutcome.CONNECTED, gettext_lazy("Spoke with them")),
+        (AttemptOutcome.NO_ANSWER, gettext_lazy("No answer")),
+        (AttemptOutcome.VOICEMAIL, gettext_lazy("Left a voicemail")),
+        (AttemptOutcome.BUSY, gettext_lazy("Busy")),
+        (AttemptOutcome.INVALID, gettext_lazy("Wrong number")),
+    ),
+    Channel.EMAIL: (
+        (AttemptOutcome.SENT, gettext_lazy("Sent")),
+        (AttemptOutcome.REPLIED, gettext_lazy("They replied")),
+        (AttemptOutcome.INVALID, gettext_lazy("Bounced")),
+    ),
+    Channel.MESSAGE: (
+        (AttemptOutcome.SENT, gettext_lazy("Sent")),
+        (AttemptOutcome.REPLIED, gettext_lazy("They replied")),
+    ),
+    Channel.MEETING: (
+        (AttemptOutcome.CONNECTED, gettext_lazy("Met them")),
+        (AttemptOutcome.NO_ANSWER, gettext_lazy("Nobody came")),
+    ),
+    Channel.NOTE: ((AttemptOutcome.OTHER, gettext_lazy("Only a note")),),
+}
+CHANNEL_ICONS = {
+    Channel.CALL: "call",
+    Channel.EMAIL: "mail",
+    Channel.MESSAGE: "chat",
+    Channel.MEETING: "groups",
+    Channel.NOTE: "sticky_note_2",
+}
+
+
+LOOK_AGAIN = gettext_lazy("Look again before you go on.")
+LATE = gettext_lazy("That is longer ago than agreed for late entries: it is evidence and stops no clock (A4).")
+
+
 class AttemptForm(FactForm):
-    """A try at contact."""
+    """A try at contact. Channel and outcome may come together as `did`, from one button: “call:connected”."""
 
     name, label, icon = "log_attempt", "Log an attempt", "call"
     channel = forms.ChoiceField(choices=Channel.choices, initial=Channel.CALL)
@@ -87,6 +132,31 @@ class AttemptForm(FactForm):
     at = When()
     note = forms.CharField(required=False, widget=forms.Textarea({"rows": 2}))
 
+    def __init__(self, data: Any = None, *, handoff: Handoff) -> None:
+        if data and data.get("did"):
+            data = data.copy()
+            data["channel"], _colon, data["outcome"] = data["did"].partition(":")
+        super().__init__(data, handoff=handoff)
+        self.counts_from = grace.begins(handoff, now=timezone.now())
+        at = self.fields["at"]
+        at.widget.attrs["data-warning"] = LATE
+        at.widget.attrs["data-counts-from"] = f"{timezone.localtime(self.counts_from):%Y-%m-%dT%H:%M}"
+        if self.counts_from > handoff.qualified_at:
+            words = _("What was before %(at)s is evidence only and stops no clock (A4).")
+            at.help_text += " " + words % {"at": f"{timezone.localtime(self.counts_from):%-d %b, %H:%M}"}
+
+    @property
+    def is_late(self) -> bool:
+        """Whether what was typed is evidence only."""
+        at = self.cleaned_data["at"]
+        return at is not None and at < self.counts_from
+
+    def usual(self) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+        """By channel, with its icon: what a try usually comes to, as (value, words)."""
+        for channel, outcomes in USUAL.items():
+            icon = CHANNEL_ICONS[channel]
+            yield channel.label, icon, [(f"{channel.value}:{outcome.value}", words) for outcome, words in outcomes]
+
 
 class AcceptForm(FactForm):
     """Sales takes the handoff."""
@@ -95,17 +165,45 @@ class AcceptForm(FactForm):
     verdict = Verdict.ACCEPTED
 
 
+class ReasonSelect(forms.Select):
+    """Reasons that say what belongs to them: whether they are about quality, and what they need."""
+
+    needs: Mapping[int, returns.Needs] = MappingProxyType({})
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if reason := getattr(value, "instance", None):
+            option["attrs"] |= {"data-quality": ""} if reason.is_quality else {}
+            needs = self.needs.get(reason.pk)
+            if needs and needs.missing:
+                words = _("“%(reason)s” %(needs)s. You can send it all the same; it counts as given up too early.")
+                option["attrs"]["data-warning"] = words % {"reason": reason, "needs": needs}
+        return option
+
+
+class ReasonField(forms.ModelChoiceField):
+    """Reasons; one that needs attempts says so, and how many are missing."""
+
+    widget = ReasonSelect
+
+    def label_from_instance(self, reason: ReasonCode) -> str:
+        needs = self.widget.needs.get(reason.pk)
+        return f"{reason} ({needs})" if needs else str(reason)
+
+
 class ReturnForm(FactForm):
-    """Sales gives the handoff back, for a reason that fits."""
+    """Sales gives the handoff back, for a reason that fits. What a reason needs is said and does not forbid it."""
 
     verdict: Verdict
-    reason = forms.ModelChoiceField(ReasonCode.objects.none(), empty_label="Choose a reason")
+    reason = ReasonField(ReasonCode.objects.none(), empty_label="Choose a reason")
     note = forms.CharField(required=False, widget=forms.Textarea({"rows": 2}))
 
     def __init__(self, data: object = None, *, handoff: Handoff) -> None:
         super().__init__(data, handoff=handoff)
         fitting = {f"for_{self.verdict}": True}
-        self.fields["reason"].queryset = ReasonCode.objects.filter(is_active=True, **fitting)
+        reasons = ReasonCode.objects.filter(is_active=True, **fitting)
+        self.fields["reason"].widget.needs = returns.needs(handoff, reasons, now=timezone.now())
+        self.fields["reason"].queryset = reasons
 
 
 class RecycleForm(ReturnForm):
@@ -113,13 +211,52 @@ class RecycleForm(ReturnForm):
 
     name, label, icon = "recycle", "Recycle", "autorenew"
     verdict = Verdict.RECYCLED
+    back_on = forms.DateField(
+        required=False,
+        label=gettext_lazy("May come back on"),
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+    )
+    field_order = ("reason", "back_on", "note")
+
+    def __init__(self, data: object = None, *, handoff: Handoff) -> None:
+        super().__init__(data, handoff=handoff)
+        self.fields["back_on"].widget.attrs["min"] = f"{timezone.localdate() + timedelta(days=1):%Y-%m-%d}"
+
+    def clean_back_on(self) -> date | None:
+        day = self.cleaned_data["back_on"]
+        if day and day <= timezone.localdate():
+            raise forms.ValidationError(_("Name a day that is still to come, or none."))
+        return day
 
 
 class RejectForm(ReturnForm):
-    """Not at all."""
+    """Not at all. A reason that is about quality names what of the signed definition the lead fails."""
 
     name, label, icon = "reject", "Reject", "thumb_down"
     verdict = Verdict.REJECTED
+    criterion = forms.ChoiceField(
+        required=False, label=gettext_lazy("What of the signed definition failed"), widget=forms.RadioSelect
+    )
+    field_order = ("reason", "criterion", "note")
+
+    def __init__(self, data: object = None, *, handoff: Handoff) -> None:
+        super().__init__(data, handoff=handoff)
+        asked = returns.definition(handoff)
+        if not asked:
+            del self.fields["criterion"]
+            return
+        self.fields["criterion"].choices = [(one.text, one.text) for one in asked]
+        self.fields["criterion"].help_text = _("For reasons about quality. The lead’s own values stand beside.")
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean()
+        reason, is_asked = given.get("reason"), "criterion" in self.fields
+        if reason and is_asked and not reason.is_quality:
+            given["criterion"] = ""
+        elif reason and is_asked and not given.get("criterion") and "criterion" not in self.errors:
+            words = _("“%(reason)s” is about quality: say what of the signed definition the lead fails.")
+            self.add_error("criterion", words % {"reason": reason})
+        return given
 
 
 class HoldForm(FactForm):
@@ -231,18 +368,41 @@ class DecideExclusionForm(FactForm):
         self.fields["request"].initial = waiting.first()
 
 
+class MissField(forms.ModelChoiceField):
+    """Missed clocks: of which promise, and where a handoff has several of it, whose or about what."""
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(Clock.objects.none(), **kwargs)
+        self.handoff: Handoff | None = None
+
+    def label_from_instance(self, clock: Clock) -> str:
+        about = timeline.about(clock, self.handoff)
+        return f"{clock.commitment}, {about}" if about else str(clock.commitment)
+
+
 class AnswerMissForm(FactForm):
-    """Why something was missed, and what is done about it."""
+    """Why something was missed that sales owed, or nobody signed, and what is done about it."""
 
     name, label, icon = "answer_miss", "Answer a miss", "rate_review"
-    commitment = forms.ModelChoiceField(Commitment.objects.none(), label="What was missed", empty_label=None)
+    is_of_marketing = False
+    clock = MissField(label="What was missed", empty_label=None, widget=forms.RadioSelect)
     cause = forms.CharField(max_length=200, label="Why it happened")
     action = forms.CharField(max_length=200, label="What is done about it")
 
     def __init__(self, data: object = None, *, handoff: Handoff) -> None:
         super().__init__(data, handoff=handoff)
-        missed = Clock.objects.unanswered().filter(handoff=handoff)
-        self.fields["commitment"].queryset = Commitment.objects.filter(pk__in=missed.values("commitment"))
+        missed = Clock.objects.unanswered().filter(handoff=handoff).select_related("commitment")
+        of_marketing = Q(commitment__kind__in=MARKETING_KINDS)
+        missed = missed.filter(of_marketing if self.is_of_marketing else ~of_marketing)
+        self.fields["clock"].queryset, self.fields["clock"].handoff = missed, handoff
+        self.fields["clock"].initial = missed.first()
+
+
+class AnswerMarketingMissForm(AnswerMissForm):
+    """The same of what marketing owed."""
+
+    name, label = "answer_marketing_miss", "Answer for marketing"
+    is_of_marketing = True
 
 
 class RepField(forms.ModelChoiceField):
@@ -322,21 +482,40 @@ class AwayForm(forms.Form):
         return given
 
 
+class WorklistForm(SearchForm):
+    """What the rep's list is narrowed by. The page draws it: its sources and segments are those of the list."""
+
+    source = forms.CharField(required=False, label=gettext_lazy("Source"), strip=False, max_length=200)
+    segment = forms.CharField(required=False, label=gettext_lazy("Segment"), strip=False, max_length=200)
+    owed = forms.ChoiceField(required=False, choices=list(DOING.items()), label=gettext_lazy("Owed"))
+    group = forms.ChoiceField(required=False, choices=Group.choices, label=gettext_lazy("Group"))
+
+
 def may_work(user: User, handoff: Handoff) -> bool:
-    """Whether the person may say what sales did with a handoff that they see; a rep takes it from the queue before."""
+    """Whether the person may say what sales did with a handoff: its owner, and whoever gives it out. A rep takes it
+    from the queue before, and what a rep has lost is somebody else's to work.
+    """
+    if not user.has_perm("leads.work_handoff"):
+        return False
     is_waiting = handoff.owner_id is None and handoff.team_id is not None
-    return user.has_perm("leads.work_handoff") and (not is_waiting or user.has_perm("leads.assign_handoff"))
+    sees_all = user.has_perm("leads.view_all_handoffs") and not is_waiting
+    return handoff.owner_id == user.pk or sees_all or may_assign(user, handoff)
 
 
 def may_take(user: User, handoff: Handoff) -> bool:
     """Whether the person may take a handoff that they see out of the queue of the own team."""
     is_waiting = handoff.owner_id is None and handoff.team_id is not None and handoff.ended_at is None
-    return is_waiting and handoff.team_id == user.team_id and user.has_role(roles.REP)
+    if not is_waiting or handoff.team_id != user.team_id or not user.has_role(roles.REP):
+        return False
+    return user.pk not in routing.Past.of(handoff.assignments.all()).lost
 
 
 def may_assign(user: User, handoff: Handoff) -> bool:
-    """Whether the person may give a handoff that they see to somebody else."""
-    return user.has_perm("leads.assign_handoff")
+    """Whether the person may give a handoff to somebody else, as `HandoffQuerySet.given_out_by` says."""
+    if not user.has_perm("leads.assign_handoff"):
+        return False
+    is_managed = handoff.team is not None and handoff.team.manager_id == user.pk
+    return user.has_perm("leads.view_all_handoffs") or is_managed or handoff.owner_id == user.pk
 
 
 def may_void(user: User, fact: Attempt | Disposition | Outcome) -> bool:
@@ -371,6 +550,8 @@ def offered(handoff: Handoff, user: User, stands: Standing) -> list[type[FactFor
         found.append(AskForm)
     if (stands.is_missed or stands.is_excludable) and answers.may_answer(user, handoff):
         found += [AnswerMissForm] * stands.is_missed + [ExcludeForm] * stands.is_excludable
+    if stands.is_missed_by_marketing and answers.may_answer(user, handoff, Party.MARKETING):
+        found.append(AnswerMarketingMissForm)
     if is_open and may_assign(user, handoff):
         found.append(AssignForm)
     return found

@@ -129,7 +129,7 @@ def _without_double_clicks(attempts: Sequence[NewAttempt], *, by: User | None, n
     The leads' handoffs are locked, so that of two clicks in the same instant the second sees the first.
     """
     leads = sorted({attempt.lead.pk for attempt in attempts if attempt.lead})
-    locked(Handoff.objects.filter(lead__in=leads))
+    locked(Handoff.objects.filter(lead__in=leads).only("pk"))
     just_now = Attempt.objects.valid().filter(
         lead__in=leads, by=by, at=F("entered_at"), entered_at__gt=now - DOUBLE_CLICK
     )

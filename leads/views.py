@@ -1,20 +1,19 @@
-"""Doors of the leads: the rep's list, the list of handoffs, one handoff, and a door for each verb."""
+"""Doors of the leads: the list of handoffs, one handoff, and a door for each verb."""
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 from django_tables2 import RequestConfig
 
@@ -22,24 +21,25 @@ from leads import (
     answers,
     disputes,
     dossier,
+    effects,
     exclusions,
     filters,
     forms,
     handovers,
-    routing,
+    meanwhile,
     tables,
     timeline,
     tracking,
-    worklist,
 )
 from leads.models import Attempt, Clock, Disposition, Handoff, Outcome
-from slaportal.models import User
+from slaportal.models import Party, User
 from slaportal.refusal import Refused
 
-PAGE = 25
 TABLE_PAGE = 50
 # Facts that a page can take back, and by which address.
 VOIDS = {"attempt": "void_attempt", "disposition": "void_disposition", "outcome": "void_outcome"}
+# What is held against what others did since the page was opened.
+DECIDING = (forms.AcceptForm, forms.ReturnForm, forms.HoldForm)
 Verb = Callable[[Handoff, dict[str, Any], datetime], object]
 
 view_handoff = permission_required("leads.view_handoff", raise_exception=True)
@@ -47,22 +47,6 @@ work_handoff = permission_required("leads.work_handoff", raise_exception=True)
 
 
 # --- Lists ---------------------------------------------------------------------------------------------------------
-
-
-@require_safe
-@work_handoff
-def my_leads(request: HttpRequest) -> HttpResponse:
-    """The reader's open handoffs, what is due first at the top."""
-    now, search = timezone.now(), filters.SearchForm(request.GET)
-    query = search.cleaned_data["q"] if search.is_valid() else ""
-    mine = worklist.worklist(request.user, now=now)
-    found = filters.search(mine, query) if query else mine
-    page = Paginator(worklist.with_facts(found), PAGE).get_page(request.GET.get("page"))
-    rows = worklist.rows(page.object_list, now=now, zone=timezone.get_current_timezone())
-    context = {"page": page, "rows": rows, "query": query, "search": search, "summary": worklist.in_words(mine)}
-    if not query and page.number == 1:
-        context["queue"] = worklist.queue(request.user, now=now, zone=timezone.get_current_timezone())
-    return render(request, "leads/my_leads.html", context, status=200 if search.is_valid() else 400)
 
 
 @require_safe
@@ -132,6 +116,7 @@ def _page(request: HttpRequest, pk: int, *, refused: forms.FactForm | None = Non
         "acts": list(acts.values()),
         "refused": refused,
         "may_work": may_work,
+        "seen": timezone.now().isoformat(),
     }
     return render(request, "leads/handoff.html", context, status=status)
 
@@ -141,71 +126,37 @@ def _submit(
     pk: int,
     form_class: type[forms.FactForm],
     verb: Verb,
-    done: str,
+    done: str | Callable[[Any], str],
     *,
     allowed: Callable[..., bool] = forms.may_work,
 ) -> HttpResponse:
-    """Take a form about a handoff to its verb; what is refused comes back with the sentence and all that was typed."""
+    """Take a form about a handoff to its verb; what is refused comes back with the sentence and all that was typed.
+
+    `done` says what was done, or makes the sentence of what the verb returned.
+    """
     found = _find(request, pk)
     if not allowed(request.user, found):
         raise PermissionDenied
-    form = form_class(request.POST, handoff=found)
-    if form.is_valid():
-        before = _states(found)
+    form, told = form_class(request.POST, handoff=found), []
+    if issubclass(form_class, DECIDING):
+        now, zone = timezone.now(), timezone.get_current_timezone()
+        told = meanwhile.told(found, request.POST.get("seen", ""), reader=request.user, now=now, zone=zone)
+    if form.is_valid() and told:
+        form.add_error(None, " ".join([*told, str(forms.LOOK_AGAIN)]))
+    elif form.is_valid():
+        before = effects.states(found)
         try:
-            verb(found, form.cleaned_data, timezone.now())
+            result = verb(found, form.cleaned_data, timezone.now())
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
-            messages.success(request, f"{done} {_told(found, before)}".strip())
+            said = done if isinstance(done, str) else done(result)
+            messages.success(request, f"{said} {effects.in_words(found, before)}".strip())
             return redirect(found)
     return _page(request, pk, refused=form, status=422)
 
 
-def _states(found: Handoff) -> dict[int, int]:
-    return dict(found.clocks.values_list("pk", "state"))
-
-
-def _told(found: Handoff, before: dict[int, int]) -> str:
-    """What a fact did to the clocks, in words."""
-    words = []
-    for clock in Clock.objects.filter(handoff=found).select_related("commitment"):
-        is_timed = clock.commitment.catalogue.has_limit
-        if not is_timed or before.get(clock.pk) == clock.state:
-            continue
-        if clock.state == Clock.State.MET:
-            words.append(f"{clock.commitment} met after {timeline.spent(clock)}.")
-        elif clock.state == Clock.State.MISSED:
-            words.append(f"{clock.commitment} missed.")
-    return " ".join(words)
-
-
 # --- What sales did ------------------------------------------------------------------------------------------------
-
-
-@require_POST
-@work_handoff
-def no_answer(request: HttpRequest, pk: int) -> HttpResponse:
-    """One click: an outbound call now that nobody answered. Back to where the click was."""
-    found = _find(request, pk)
-    if not forms.may_work(request.user, found):
-        raise PermissionDenied
-    before = _states(found)
-    try:
-        tracking.log_attempts([tracking.NewAttempt(lead=found.lead)], by=request.user, now=timezone.now())
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, f"{found}: a call without an answer is logged. {_told(found, before)}".strip())
-    return _back(request, found)
-
-
-def _back(request: HttpRequest, otherwise: Handoff | str) -> HttpResponse:
-    """To where the click was, if that is a page of ours."""
-    back = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
-        return redirect(back)
-    return redirect(otherwise)
 
 
 @require_POST
@@ -322,7 +273,7 @@ def _void(
 ) -> HttpResponse:
     if fact is None:
         raise Http404("This handoff has nothing like that.")
-    if not forms.may_void(request.user, fact):
+    if not forms.may_void(request.user, fact) or not forms.may_work(request.user, found):
         raise PermissionDenied
     try:
         verb(fact, by=request.user, reason="undone", now=timezone.now())
@@ -338,9 +289,20 @@ def answer_miss(request: HttpRequest, pk: int) -> HttpResponse:
     """Say in one line why something was missed, and what is done about it."""
 
     def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
-        return answers.answer(found, by=request.user, now=now, **given)
+        return answers.answer(given.pop("clock"), by=request.user, now=now, **given)
 
     return _submit(request, pk, forms.AnswerMissForm, verb, "Answered.", allowed=answers.may_answer)
+
+
+@require_POST
+def answer_marketing_miss(request: HttpRequest, pk: int) -> HttpResponse:
+    """The same of what marketing missed."""
+
+    def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
+        return answers.answer(given.pop("clock"), by=request.user, now=now, **given)
+
+    allowed = partial(answers.may_answer, party=Party.MARKETING)
+    return _submit(request, pk, forms.AnswerMarketingMissForm, verb, "Answered.", allowed=allowed)
 
 
 @require_POST
@@ -406,25 +368,9 @@ def _decides_exclusions(user: User, found: Handoff) -> bool:
 
 @require_POST
 def assign(request: HttpRequest, pk: int) -> HttpResponse:
-    """Give the handoff to another rep of the team."""
+    """Give the handoff to another rep of the team, or to the next by the rules."""
 
     def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
-        if given["owner"] is None:
-            return routing.reassign([found], why=given["why"], by=request.user, now=now)
-        return routing.assign([(found, given["owner"])], why=given["why"], by=request.user, now=now)
+        return handovers.reassign_one(found, to=given["owner"], why=given["why"], by=request.user, now=now)
 
-    return _submit(request, pk, forms.AssignForm, verb, "Assigned.", allowed=forms.may_assign)
-
-
-@require_POST
-@work_handoff
-def take(request: HttpRequest, pk: int) -> HttpResponse:
-    """A rep takes what waits in the queue of the own team. Back to where the click was."""
-    found = _find(request, pk)
-    try:
-        routing.take(found, by=request.user, now=timezone.now())
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, f"{found} is yours now.")
-    return _back(request, found if Handoff.objects.visible_to(request.user).filter(pk=pk).exists() else "my_leads")
+    return _submit(request, pk, forms.AssignForm, verb, handovers.in_words, allowed=forms.may_assign)

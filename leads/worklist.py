@@ -1,75 +1,136 @@
-"""The rep's list: open handoffs, ordered by what is left of the time that was promised. Reads only."""
+"""The rep's list: open handoffs, ordered by what is left of the time that was promised. Reads only.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+A list is read whole, because what comes first follows from the clocks and the time; as columns of numbers, because it
+is read at each look (`facts.columns`). Only the rows of one page are read in full.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from django.db.models import (
-    Case,
-    Count,
-    Exists,
-    F,
-    IntegerField,
-    OuterRef,
-    Prefetch,
-    Q,
-    QuerySet,
-    Subquery,
-    Value,
-    When,
-)
+import numpy as np
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agreements.catalogue import CATALOGUE
-from leads import clocks, timeline
-from leads.models import Attempt, Clock, Handoff, Hold
+from leads import facts, filters, meanwhile, owing
+from leads.models import Assignment, AttemptOutcome, Clock, Handoff, Hold
+from leads.owing import SOON, Debt, Group, Owed, in_short
 from slaportal import roles
 from slaportal.models import Party, Team, User
-from slaportal.templatetags.display import NBSP, duration
 
-SOON = timedelta(hours=1)
-WEEK = 7
 QUEUE_SHOWN = 10
+# Of a longer queue those that have waited longest are put in order.
+QUEUE_READ = 500
 SALES_KINDS = [kind.code for kind in CATALOGUE.values() if kind.party == Party.SALES and kind.has_limit]
-
-# The parts of the list, in order.
-NOW, LATE, LATER, QUIET, HELD = range(5)
-PARTS = {
-    NOW: "Due within the hour",
-    LATE: "Overdue",
-    LATER: "Later",
-    QUIET: "No time limit runs",
-    HELD: "On hold",
-}
+GROUPS = list(Group)
+# What a line shows of a handoff and its lead.
+SHOWN = (
+    *("number", "source", "segment", "score", "stage", "ended_at", "lead__source_system", "lead__external_id"),
+    *(f"lead__{name}" for name in ("name", "email", "phone", "company", "title")),
+)
 
 
 @dataclass(frozen=True)
-class Due:
-    """When something is owed: the short words, their tone, and the exact moment in the reader's zone."""
+class Listing:
+    """Handoffs in the order in which they are to be worked (`owing.place`), as columns: which group each is in, when
+    what is owed first is due, whether it was missed, of which kind it is (its place among `SALES_KINDS` from 1 on; 0:
+    nothing is owed) and how many attempts are agreed.
+    """
 
-    at: datetime
-    words: str
-    tone: str
-    exact: str
+    pks: np.ndarray
+    groups: np.ndarray
+    due: np.ndarray
+    is_missed: np.ndarray
+    kinds: np.ndarray
+    attempts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.pks)
+
+    def __getitem__(self, chosen: slice | np.ndarray) -> "Listing":
+        return Listing(*(getattr(self, column.name)[chosen] for column in fields(self)))
+
+    def debts(self) -> list[Debt | None]:
+        """What is owed first."""
+        moments = (moment and moment.replace(tzinfo=UTC) for moment in self.due.tolist())
+        owed = zip(moments, self.is_missed.tolist(), self.kinds.tolist(), self.attempts.tolist(), strict=True)
+        return [Debt(due, missed, _promise(kind, attempts)) if kind else None for due, missed, kind, attempts in owed]
 
 
-@dataclass(frozen=True)
-class Owed:
-    """The next thing that sales owes a handoff."""
+class Promise(NamedTuple):
+    """What a list says of a commitment, which is called by its kind here."""
 
-    words: str
-    due: Due
+    kind: str
+    title: str
+    attempts: int
+
+
+@cache
+def _promise(kind: int, attempts: int) -> Promise:
+    found = CATALOGUE[SALES_KINDS[kind - 1]]
+    return Promise(found.code, found.label, attempts)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the list."""
+    """One line of the list, in words. `page` is the address of everything about it, `address` the place where it is
+    worked from the list; `ended` says how it ended."""
 
     handoff: Handoff
-    part: str
+    group: Group
     owed: Owed | None
     tried: str
-    held: Hold | None
+    page: str
+    address: str
+    held: str = ""
+    ended: str = ""
+
+    def __getitem__(self, name: str) -> object:
+        """Templates look there first; without it each look is an error that they catch."""
+        return getattr(self, name)
+
+    @property
+    def key(self) -> str:
+        return str(self.handoff.pk)
+
+    @property
+    def name(self) -> str:
+        return str(self.handoff)
+
+    @property
+    def stage(self) -> str:
+        return self.handoff.get_stage_display()
+
+    @property
+    def doing(self) -> str:
+        """What to do next, or why nothing; blank where nothing is due."""
+        return self.ended or self.held or (self.owed.words if self.owed else "")
+
+    @property
+    def role(self) -> str:
+        """“VP Operations, Nordhaus Logistik”."""
+        return ", ".join(filter(None, [self.handoff.lead.title, self.handoff.lead.company]))
+
+    @property
+    def source(self) -> str:
+        return self.handoff.source or _("no source")
+
+    @property
+    def matters(self) -> str:
+        """Why it matters, besides its source: “91 · Mid-market”."""
+        score = self.handoff.score
+        return " · ".join(filter(None, ["" if score is None else str(score), self.handoff.segment]))
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.handoff.stage != Handoff.Stage.MQL
 
 
 @dataclass(frozen=True)
@@ -88,9 +149,9 @@ class Queue:
 
 def owed_clocks() -> QuerySet[Clock]:
     """Clocks of sales with a time limit that nothing has stopped; those of former owners are not owed any more."""
-    mine = Q(subject=0) | Q(charged_to__owner=F("handoff__owner"))
+    charged = Assignment.objects.filter(pk=OuterRef("charged_to"), owner=OuterRef("handoff__owner"))
     return Clock.objects.filter(
-        mine,
+        Q(subject=0) | Exists(charged),
         state__in=(Clock.State.OPEN, Clock.State.MISSED),
         commitment__kind__in=SALES_KINDS,
         stopped_at=None,
@@ -98,114 +159,166 @@ def owed_clocks() -> QuerySet[Clock]:
     ).order_by("due_at", "pk")
 
 
-def worklist(user: User, *, now: datetime) -> QuerySet[Handoff]:
-    """The person's open handoffs: what can still be kept within the hour, what is overdue, and the rest by due time.
+# The clocks of `owed_clocks` beside each handoff, and whether it is on hold.
+_PLACES = " ".join(f"WHEN '{kind}' THEN {place}" for place, kind in enumerate(SALES_KINDS, 1))
+LISTED = f"""
+    SELECT h.id, o.id, c.due_at, c.state, CASE p.kind {_PLACES} END, p.attempts, c.id
+    FROM leads_handoff h
+    LEFT JOIN leads_hold o ON o.handoff_id = h.id AND o.ended_at IS NULL
+    LEFT JOIN (leads_clock c JOIN agreements_commitment p ON p.id = c.commitment_id AND p.kind IN {tuple(SALES_KINDS)})
+        ON c.handoff_id = h.id AND c.state IN ({Clock.State.MISSED:d}, {Clock.State.OPEN:d})
+        AND c.stopped_at IS NULL AND c.due_at IS NOT NULL
+        AND (c.subject = 0 OR EXISTS (
+            SELECT 1 FROM leads_assignment a WHERE a.id = c.charged_to_id AND a.owner_id = h.owner_id))
+    WHERE """  # noqa: S608 (our own words)
+OWED = np.dtype([
+    ("handoff", "i8"), ("hold", "i8"), ("due_at", "M8[us]"), ("state", "i8"), ("kind", "i8"), ("attempts", "i8"),
+    ("clock", "i8"),
+])  # fmt: skip
+OF_A_PERSON = "h.owner_id = %s AND h.ended_at IS NULL"
+OF_A_QUEUE = """h.id IN (SELECT id FROM leads_handoff WHERE owner_id IS NULL AND ended_at IS NULL AND team_id = %s
+    ORDER BY qualified_at, id LIMIT %s)"""
 
-    Of overdue ones the latest miss comes first, because old ones are the least likely to be saved.
-    """
-    return _in_order(Handoff.objects.open().filter(owner=user), now)
+
+def of(user: User) -> QuerySet[Handoff]:
+    """The person's open handoffs."""
+    return Handoff.objects.open().filter(owner=user).order_by()
+
+
+def listing(where: str, *values: object, now: datetime, zone: ZoneInfo) -> Listing:
+    """The handoffs `h` for which a condition in SQL holds, in order."""
+    read = facts.columns(LISTED + where, values, OWED)
+    moment, soon, until = (
+        np.datetime64(one.astimezone(UTC).replace(tzinfo=None), "us")
+        for one in (now, now + SOON, owing.midnight(now, zone))
+    )
+    read = read[np.lexsort((read["clock"], read["due_at"], read["handoff"]))]
+    pks, begin = np.unique(read["handoff"], return_index=True)
+    is_missed, is_owed = read["state"] == Clock.State.MISSED, read["kind"] > 0
+    is_late = is_owed & (is_missed | (read["due_at"] < moment))
+    ahead, late = _first(is_owed & ~is_late, begin), _first(is_late, begin)
+    # As `owing.first` has it.
+    is_soon = (ahead >= 0) & (read["due_at"][ahead] <= soon)
+    first = np.where((late < 0) | is_soon, ahead, late)
+    due = np.where(first >= 0, read["due_at"][first], np.datetime64("NaT"))
+    is_late = (first >= 0) & is_late[first]
+    # As `owing.group_of` has it.
+    groups = np.select(
+        [read["hold"][begin] > 0, first < 0, is_late | (due <= soon), due < until],
+        [owing.PLACES[group] for group in (Group.HELD, Group.LATER, Group.NOW, Group.TODAY)],
+        owing.PLACES[Group.LATER],
+    )
+    # As `owing.place` has it.
+    left = np.where(is_late, -due.astype("i8"), due.astype("i8"))
+    order = np.lexsort((pks, left, np.where(first < 0, 2, is_late), groups))
+    kinds, attempts = (np.where(first >= 0, read[name][first], 0) for name in ("kind", "attempts"))
+    return Listing(pks, groups, due, (first >= 0) & is_missed[first], kinds, attempts)[order]
+
+
+def _first(wanted: np.ndarray, begin: np.ndarray) -> np.ndarray:
+    """The place of the first wanted row of each run of rows that begins there, or -1."""
+    if not len(wanted):
+        return np.empty(0, "i8")
+    last = len(wanted)
+    places = np.minimum.reduceat(np.where(wanted, np.arange(last), last), begin)
+    return np.where(places < last, places, -1)
+
+
+def in_words(listed: Listing, *, now: datetime) -> str:
+    """“14 open · 2 due within the hour · 3 overdue · 1 on hold”."""
+    moment = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us")
+    is_now = listed.groups == owing.PLACES[Group.NOW]
+    late = int((is_now & (listed.is_missed | (listed.due < moment))).sum())
+    counts = (
+        (int(is_now.sum()) - late, _("%d due within the hour")),
+        (late, _("%d overdue")),
+        (by_group(listed)[Group.HELD], _("%d on hold")),
+    )
+    return " · ".join([_("%d open") % len(listed), *(words % count for count, words in counts if count)])
+
+
+def by_group(listed: Listing) -> dict[Group, int]:
+    """How many are in each group."""
+    counts = np.bincount(listed.groups, minlength=len(Group)).tolist()
+    return dict(zip(Group, counts, strict=True))
+
+
+def chosen(listed: Listing, mine: QuerySet[Handoff], asked: Mapping[str, str]) -> Listing:
+    """Those of a list that mention the words, have the source and segment, owe that, and are in the group."""
+    if asked.get("group"):
+        listed = listed[listed.groups == owing.PLACES[Group(asked["group"])]]
+    if asked.get("owed"):
+        listed = listed[listed.kinds == SALES_KINDS.index(asked["owed"]) + 1]
+    copied = {name: asked[name] for name in ("source", "segment") if asked.get(name)}
+    if copied or asked.get("q"):
+        found = filters.search(mine.filter(**copied), asked.get("q", ""))
+        listed = listed[np.isin(listed.pks, list(found.values_list("pk", flat=True)))]
+    return listed
+
+
+def rows(listed: Listing, *, now: datetime, zone: ZoneInfo) -> list[Row]:
+    """The lines of a page of the list, in its order. What has gone since it was read is left out."""
+    pks = listed.pks.tolist()
+    read = facts.tries(pks)
+    handoffs = Handoff.objects.select_related("lead").only(*SHOWN).in_bulk(pks)
+    groups, held = [GROUPS[group] for group in listed.groups.tolist()], {}
+    if Group.HELD in groups:
+        held = dict(Hold.objects.filter(handoff__in=pks, ended_at=None).order_by().values_list("handoff", "reason"))
+    tries = defaultdict(list)
+    for pk, at, outcome in zip(*(read[name].tolist() for name in ("row", "at", "outcome")), strict=True):
+        tries[pk].append((at, outcome))
+    # All addresses begin alike; `reverse` for each would take longer than reading the rows.
+    pages, places = reverse("handoffs"), reverse("my_leads")
+    shown = []
+    for pk, group, debt in zip(pks, groups, listed.debts(), strict=True):
+        if (handoff := handoffs.get(pk)) is None:
+            continue
+        mine = tries.get(pk, ())
+        is_accepted, owed = handoff.stage != Handoff.Stage.MQL, None
+        if debt:
+            owed = owing.in_words(debt, debt.promise, len(mine), now=now, zone=zone, is_accepted=is_accepted)
+        words = tried(mine, now=now, zone=zone)
+        if is_accepted and handoff.ended_at is None:
+            words = f"{handoff.get_stage_display()} · {words}"
+        shown.append(Row(handoff, group, owed, words, f"{pages}{pk}/", f"{places}{pk}/", held.get(pk, "")))
+    return shown
+
+
+def row(handoff: Handoff, *, reader: User, now: datetime, zone: ZoneInfo) -> Row:
+    """The line of one handoff as it stands now, whether it is still open or not."""
+    (shown,) = rows(listing("h.id = %s", handoff.pk, now=now, zone=zone), now=now, zone=zone)
+    if shown.handoff.ended_at is None:
+        return shown
+    return replace(shown, owed=None, ended=meanwhile.ended(shown.handoff, reader=reader, now=now, zone=zone))
+
+
+def words() -> dict[str, str]:
+    """What every line says alike, translated once."""
+    return {
+        "held": _("On hold"),
+        "nothing": _("Nothing is due"),
+        "call": _("No answer"),
+        "log": _("Log"),
+        "accept": _("Accept"),
+        "open": _("Open"),
+        "more": _("More"),
+    }
 
 
 def queue(user: User, *, now: datetime, zone: ZoneInfo) -> Queue | None:
-    """What waits in the queue of the person's team, the first of it in the order of `worklist`; None where nothing."""
-    waiting = Handoff.objects.waiting().filter(team=user.team_id)
-    count = waiting.count() if user.team_id and user.has_role(roles.REP) else 0
-    if not count:
+    """What waits in the queue of the person's team, the first of it in the order of the list; None where nothing."""
+    count = Handoff.objects.waiting().filter(team=user.team_id).count() if user.team_id else 0
+    if not count or not user.has_role(roles.REP):
         return None
-    shown = list(with_facts(_in_order(waiting, now))[:QUEUE_SHOWN])
-    return Queue(user.team, count, rows(shown, now=now, zone=zone))
+    listed = listing(OF_A_QUEUE, user.team_id, QUEUE_READ, now=now, zone=zone)
+    return Queue(user.team, count, rows(listed[:QUEUE_SHOWN], now=now, zone=zone))
 
 
-def _in_order(handoffs: QuerySet[Handoff], now: datetime) -> QuerySet[Handoff]:
-    clocks_of = owed_clocks().filter(handoff=OuterRef("pk"))
-    first_open = clocks_of.filter(state=Clock.State.OPEN, due_at__gte=now)
-    late = clocks_of.filter(Q(state=Clock.State.MISSED) | Q(due_at__lt=now))
-    held = Hold.objects.filter(handoff=OuterRef("pk"), ended_at=None)
-    part = Case(
-        When(Exists(held), then=Value(HELD)),
-        When(next_due__lte=now + SOON, then=Value(NOW)),
-        When(late_due__isnull=False, then=Value(LATE)),
-        When(next_due__isnull=False, then=Value(LATER)),
-        default=Value(QUIET),
-        output_field=IntegerField(),
-    )
-    return (
-        handoffs.annotate(
-            next_due=Subquery(first_open.values("due_at")[:1]),
-            late_due=Subquery(late.values("due_at")[:1]),
-        )
-        .annotate(part=part, order=Case(When(part=LATE, then=None), default=F("next_due")))
-        .order_by("part", F("order").asc(nulls_last=True), F("late_due").desc(nulls_last=True), "qualified_at", "pk")
-    )
-
-
-def in_words(handoffs: QuerySet[Handoff]) -> str:
-    """“14 open · 2 due within the hour · 3 overdue”, of a worklist."""
-    counts = dict(handoffs.order_by().values_list("part").annotate(Count("pk")))
-    words = [f"{sum(counts.values())} open"]
-    words += [f"{counts[part]} {PARTS[part].lower()}" for part in (NOW, LATE, HELD) if part in counts]
-    return " · ".join(words)
-
-
-def with_facts(handoffs: QuerySet[Handoff]) -> QuerySet[Handoff]:
-    """With what `rows` needs of each handoff."""
-    return handoffs.select_related("lead").prefetch_related(
-        Prefetch("clocks", owed_clocks().select_related("commitment"), to_attr="owed"),
-        Prefetch("holds", Hold.objects.filter(ended_at=None), to_attr="running_holds"),
-    )
-
-
-def rows(handoffs: Sequence[Handoff], *, now: datetime, zone: ZoneInfo) -> list[Row]:
-    """The lines of a page of the list."""
-    attempts = timeline.attempts_of(handoffs)
-    found = []
-    for handoff in handoffs:
-        tries = [one for one in attempts[handoff.pk] if timeline.is_try(one) and one.at >= handoff.qualified_at]
-        held = next(iter(handoff.running_holds), None)
-        owed = next_owed(handoff.owed, len(tries), now=now, zone=zone)
-        found.append(Row(handoff, PARTS[handoff.part], owed, _tried(tries, now=now, zone=zone), held))
-    return found
-
-
-def _tried(tries: Sequence[Attempt], *, now: datetime, zone: ZoneInfo) -> str:
-    """“2 attempts, no answer, 9:14”."""
+def tried(tries: Sequence[tuple[datetime, int]], *, now: datetime, zone: ZoneInfo) -> str:
+    """“2 attempts, no answer, 9:14”, of the moments (in UTC) and outcomes of `facts.tries`."""
     if not tries:
-        return "no attempt yet"
-    last = tries[-1]
-    number = "1 attempt" if len(tries) == 1 else f"{len(tries)} attempts"
-    return f"{number}, {last.get_outcome_display().lower()}, {in_short(last.at, now=now, zone=zone)}"
-
-
-def next_owed(owed: Sequence[Clock], tries: int, *, now: datetime, zone: ZoneInfo) -> Owed | None:
-    """What is owed first: within the hour what can still be kept, else what is overdue, else what is due next."""
-    open_ones = [clock for clock in owed if clock.state == clocks.OPEN and clock.due_at >= now]
-    late = [clock for clock in owed if clock.state == clocks.MISSED or clock.due_at < now]
-    soon = [clock for clock in open_ones if clock.due_at <= now + SOON]
-    clock = next(iter([*soon, *late, *open_ones]), None)
-    if clock is None:
-        return None
-    commitment = clock.commitment
-    words = commitment.title
-    if commitment.kind == "attempts" and tries < commitment.attempts:
-        words += f": attempt {tries + 1} of {commitment.attempts}"
-    return Owed(words, due(clock.due_at, now=now, zone=zone, is_missed=clock.state == clocks.MISSED))
-
-
-def due(at: datetime, *, now: datetime, zone: ZoneInfo, is_missed: bool = False) -> Due:
-    """“41 min”, “Tue 10:40” or “12 Mar”; red once it is missed, amber within the hour."""
-    local, is_late = at.astimezone(zone), is_missed or at < now
-    if local.date() == now.astimezone(zone).date():
-        words = duration(abs(at - now)) + (f"{NBSP}late" if is_late else "")
-    else:
-        words = ("since " if is_late else "") + in_short(at, now=now, zone=zone).replace(" ", NBSP)
-    tone = "bad" if is_late else "warn" if at <= now + SOON else ""
-    return Due(at, words, tone, f"{local:%A %-d %B %Y, %H:%M:%S} ({zone.key})")
-
-
-def in_short(at: datetime, *, now: datetime, zone: ZoneInfo) -> str:
-    """“9:14” today, “Tue 10:40” within a week, else “12 Mar”."""
-    local, today = at.astimezone(zone), now.astimezone(zone).date()
-    days = abs((local.date() - today).days)
-    if days < WEEK:
-        return f"{local:%a %-H:%M}" if days else f"{local:%-H:%M}"
-    return f"{local:%-d %b}" if local.year == today.year else f"{local:%-d %b %Y}"
+        return _("no attempt yet")
+    at, outcome = tries[-1]
+    number = ngettext("%d attempt", "%d attempts", len(tries)) % len(tries)
+    said = AttemptOutcome(facts.OUTCOMES[outcome]).label.lower()
+    return f"{number}, {said}, {in_short(at.replace(tzinfo=UTC), now=now, zone=zone)}"

@@ -1,17 +1,19 @@
 """My leads: in the order in which they can still be kept, and one click logs a call."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
 
-from leads import clocks, routing, timekeeping, tracking
+from leads import clocks, owing, routing, timekeeping, tracking, worklist
 from leads.models import Attempt, Handoff
 from tests.conftest import MONDAY, agree, make_commitment, receive
 from tests.leads.conftest import clock_of, page, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("travel")]
 HOUR = timedelta(hours=1)
+BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def test_one_click_logs_a_call_without_answer_and_meets_the_clock(client, handoff, ron, travel):
@@ -34,7 +36,7 @@ def test_the_click_leads_back_to_no_other_site(client, handoff, ron):
 
 
 def test_my_leads_come_in_the_order_in_which_they_can_still_be_kept(client, version, ron, travel):
-    days = {"overdue long": 5, "overdue": 3, "soon": 0, "later": 0, "held": 0, "called": 0}
+    days = {"overdue long": 5, "overdue": 3, "soon": 0, "today": 0, "held": 0, "called": 0}
     for name, ago in days.items():
         start = MONDAY - timedelta(days=ago) - (0 if name != "soon" else 3) * HOUR
         (handoff,) = receive(name, now=start, received_at=start, name=name)
@@ -47,13 +49,13 @@ def test_my_leads_come_in_the_order_in_which_they_can_still_be_kept(client, vers
     travel.move_to(MONDAY + 2 * HOUR + timedelta(minutes=15))
     client.force_login(ron)
     response = client.get(reverse("my_leads"))
-    rows = [(str(row.handoff), row.part, row.owed and row.owed.due.tone) for row in response.context["rows"]]
+    rows = [(str(row.handoff), row.group.label, row.owed and row.owed.due.tone) for row in response.context["rows"]]
     assert rows == [
-        ("soon", "Due within the hour", "warn"),
-        ("overdue", "Overdue", "bad"),
-        ("overdue long", "Overdue", "bad"),
-        ("later", "Later", ""),
-        ("called", "No time limit runs", None),
+        ("soon", "Now", "warn"),
+        ("overdue", "Now", "bad"),
+        ("overdue long", "Now", "bad"),
+        ("today", "Today", ""),
+        ("called", "Later", None),
         ("held", "On hold", None),
     ]
     assert "6 open · 1 due within the hour · 2 overdue · 1 on hold" in text_of(response)
@@ -63,8 +65,8 @@ def test_a_miss_that_no_tick_has_seen_yet_is_red_too(client, handoff, ron, trave
     travel.move_to(MONDAY + 5 * HOUR)
     client.force_login(ron)
     (row,) = client.get(reverse("my_leads")).context["rows"]
-    assert (row.part, row.owed.due.tone, row.owed.due.words) == (
-        "Overdue",
+    assert (row.group, row.owed.due.tone, row.owed.due.words) == (
+        "now",
         "bad",
         "1\N{NO-BREAK SPACE}h\N{NO-BREAK SPACE}late",
     )
@@ -79,7 +81,7 @@ def test_a_former_owners_clock_is_not_owed_by_the_new_one(client, draft, rita, m
     travel.move_to(MONDAY + 25 * HOUR)
     client.force_login(ruth)
     (row,) = client.get(reverse("my_leads")).context["rows"]
-    assert (row.part, row.owed.due.at) == ("Later", MONDAY + 28 * HOUR)
+    assert (row.group, row.owed.due.at) == ("today", MONDAY + 28 * HOUR)
     client.force_login(ron)
     assert client.get(reverse("my_leads")).context["rows"] == []
 
@@ -91,7 +93,7 @@ def test_the_next_of_several_attempts_is_counted(client, draft, rita, max_, sofi
     client.force_login(ron)
     client.post(page(handoff, "no_answer"))
     (row,) = client.get(reverse("my_leads")).context["rows"]
-    assert (row.owed.words, row.tried) == ("Five attempts: attempt 2 of 5", "1 attempt, no answer, 10:00")
+    assert (row.owed.words, row.tried) == ("Second of five attempts", "1 attempt, no answer, 10:00")
 
 
 def test_searching_finds_every_word_in_name_company_or_mail(client, version, ron):
@@ -119,3 +121,47 @@ def test_a_long_list_goes_on_on_the_next_page_and_an_empty_one_says_so(client, v
     assert (len(first.context["rows"]), len(second.context["rows"])) == (25, 5)
     Handoff.objects.update(ended_at=MONDAY)
     assert "No open lead" in text_of(client.get(reverse("my_leads")))
+
+
+def test_the_list_has_the_same_order_as_the_rules_for_each_lead(draft, rita, max_, sofia, ron, ruth):
+    """The list is read as columns and put in order by numpy; `owing` says the same of one lead."""
+    draft.commitments.filter(kind="first_response").update(start="assigned")
+    for kind in ("acceptance", "attempts", "contact_after_acceptance"):
+        make_commitment(draft, kind)
+    make_commitment(draft, "disposition", limit=5, unit="business days")
+    agree(draft, by=rita, marketing=max_, sales=sofia)
+    for number in range(24):
+        start = MONDAY - (number % 12) * HOUR * (number % 7) / 2
+        (handoff,) = receive(f"L{number}", now=start, received_at=start, email=f"{number}@example.com")
+        if number % 2:
+            tracking.log_attempts([tracking.NewAttempt(lead=handoff.lead)], by=ron, now=start + HOUR)
+        if number % 3 == 0:
+            tracking.dispose([tracking.Decision(handoff, "accepted")], by=ron, now=start + HOUR)
+        if number % 5 == 0:
+            tracking.hold([handoff], reason="wait", by=ron, now=start + HOUR)
+        if number % 4 == 0:
+            handoff.refresh_from_db()
+            other = ruth if handoff.owner == ron else ron
+            routing.assign([(handoff, other)], why="holiday", by=rita, now=start + 2 * HOUR)
+    seen = set()
+    for now in (MONDAY + 2 * HOUR, MONDAY + 3.5 * HOUR, MONDAY + 22 * HOUR):
+        timekeeping.tick(now=now)
+        until = owing.midnight(now, BERLIN)
+        for person in (ron, ruth):
+            listed = worklist.listing(worklist.OF_A_PERSON, person.pk, now=now, zone=BERLIN)
+            expected = []
+            for handoff in worklist.of(person):
+                owed = worklist.owed_clocks().filter(handoff=handoff).select_related("commitment")
+                debts = [owing.Debt(one.due_at, one.state == clocks.MISSED, one.commitment) for one in owed]
+                debt = owing.first(debts, now=now)
+                is_held = handoff.holds.filter(ended_at=None).exists()
+                group = owing.group_of(debt, now=now, until=until, is_held=is_held)
+                place = owing.place(group, debt, now=now)
+                expected.append((place, handoff.pk, debt and (debt.due_at, debt.is_missed, debt.promise.kind)))
+            found = [debt and (debt.due_at, debt.is_missed, debt.promise.kind) for debt in listed.debts()]
+            assert list(zip(listed.pks.tolist(), found, strict=True)) == [
+                (pk, debt) for _, pk, debt in sorted(expected, key=lambda one: one[:2])
+            ]
+            assert listed.groups.tolist() == sorted(place[0] for place, *_ in expected)
+            seen |= set(listed.groups.tolist())
+    assert len(seen) == len(owing.Group)  # every group came up

@@ -1,0 +1,98 @@
+"""What others did with a handoff since somebody looked at it, in sentences for whoever comes second. Reads only."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from leads.models import Disposition, Handoff, Verdict
+from leads.owing import in_short
+from slaportal.models import User
+
+DID = {
+    Verdict.ACCEPTED: gettext_lazy("accepted it"),
+    Verdict.RECYCLED: gettext_lazy("recycled it"),
+    Verdict.REJECTED: gettext_lazy("rejected it"),
+}
+
+
+def told(handoff: Handoff, seen: str, *, reader: User, now: datetime, zone: ZoneInfo) -> list[str]:
+    """`since`, of a moment as a form sends it; what is none tells nothing."""
+    try:
+        moment = parse_datetime(seen)
+    except ValueError:
+        moment = None
+    if moment is None or timezone.is_naive(moment):
+        return []
+    return since(handoff, moment, reader=reader, now=now, zone=zone)
+
+
+def since(handoff: Handoff, seen: datetime, *, reader: User, now: datetime, zone: ZoneInfo) -> list[str]:
+    """Decisions, holds and outcomes, and what was taken back of them, that came after the reader looked."""
+    found: list[tuple[datetime, str]] = []
+
+    def tell(at: datetime, who: User | None, did: str, more: str = "") -> None:
+        name = _("You") if who == reader else str(who or _("The system of record"))
+        at_words = in_short(at, now=now, zone=zone)
+        found.append((at, f"{name} {did} ({at_words}){f': {more}' if more else ''}."))
+
+    dispositions = handoff.dispositions.filter(Q(entered_at__gt=seen) | Q(voided_at__gt=seen))
+    decided = list(dispositions.select_related("by", "voided_by", "reason"))
+    for one in decided:
+        if one.entered_at > seen:
+            tell(one.entered_at, one.by, DID[one.verdict], why(one))
+        if one.voided_at and one.voided_at > seen:
+            tell(one.voided_at, one.voided_by, _("took back: “%s”") % one)
+    outcomes = handoff.outcomes.filter(Q(entered_at__gt=seen) | Q(voided_at__gt=seen))
+    for one in outcomes.select_related("by", "voided_by"):
+        if one.entered_at > seen:
+            tell(one.entered_at, one.by, _("recorded: “%s”") % one)
+        if one.voided_at and one.voided_at > seen:
+            tell(one.voided_at, one.voided_by, _("took back: “%s”") % one)
+    for held in handoff.holds.filter(Q(started_at__gt=seen) | Q(ended_at__gt=seen)).select_related("by", "released_by"):
+        if held.started_at > seen:
+            tell(held.started_at, held.by, _("put it on hold"), held.reason)
+        if held.ended_at and held.ended_at > seen and not decided:
+            tell(held.ended_at, held.released_by, _("released it"))
+    return [words for _at, words in sorted(found, key=lambda one: one[0])]
+
+
+def taken(handoff: Handoff, *, now: datetime, zone: ZoneInfo) -> str:
+    """Who has a handoff that the reader had, since when, and why."""
+    last = handoff.assignments.select_related("owner", "team", "by").last()
+    if last is None:
+        return _("%s is not yours.") % handoff
+    words = {
+        "lead": handoff,
+        "who": last.owner or _("the queue of %s") % last.team,
+        "at": in_short(last.at, now=now, zone=zone),
+        "why": last.why,
+        "by": f" ({last.by})" if last.by else "",
+    }
+    if last.owner is None:
+        return _("%(lead)s is not yours any more: since %(at)s it waits in %(who)s. %(why)s%(by)s.") % words
+    return _("%(lead)s is not yours any more: since %(at)s %(who)s has it. Why: %(why)s%(by)s.") % words
+
+
+def why(decision: Disposition) -> str:
+    """Reason and note of a decision."""
+    return ", ".join(filter(None, [str(decision.reason or ""), decision.criterion, decision.note]))
+
+
+def ended(handoff: Handoff, *, reader: User, now: datetime, zone: ZoneInfo) -> str:
+    """How a handoff ended: “Rejected by Mona, 10:42: Duplicate”."""
+    last = handoff.dispositions.valid().exclude(verdict=Verdict.ACCEPTED).select_related("by", "reason").last()
+    if last is None:
+        return handoff.get_stage_display()
+    who = _("you") if last.by == reader else last.by or _("the system of record")
+    words = _("%(did)s by %(who)s, %(at)s") % {
+        "did": last.get_verdict_display(),
+        "who": who,
+        "at": in_short(last.at, now=now, zone=zone),
+    }
+    more = why(last)
+    return f"{words}: {more}" if more else words

@@ -1,0 +1,189 @@
+"""What sales owes a lead next, in a rep's words, how long it has for it, and where that puts it in a list.
+
+Reads nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from agreements.models import Commitment
+from leads import clocks
+from leads.models import Clock
+from slaportal.templatetags.display import NBSP, duration
+
+SOON = timedelta(hours=1)
+WEEK = 7
+
+
+class Group(TextChoices):
+    """The parts of a rep's list, in order. What is overdue belongs to now, behind what can still be kept."""
+
+    NOW = "now", gettext_lazy("Now")
+    TODAY = "today", gettext_lazy("Today")
+    LATER = "later", gettext_lazy("Later")
+    HELD = "held", gettext_lazy("On hold")
+
+
+PLACES = {group: place for place, group in enumerate(Group)}
+
+
+@dataclass(frozen=True)
+class Due:
+    """When something is owed: the short words, their tone, the exact moment in the reader's zone in words and for
+    machines, and whether the words are of the moment and go on by the second.
+    """
+
+    at: datetime
+    words: str
+    tone: str
+    exact: str
+    iso: str = ""
+    ticks: bool = False
+
+
+@dataclass(frozen=True)
+class Owed:
+    """The next thing that sales owes a handoff: what to do, which promise that is, and by when."""
+
+    words: str
+    due: Due
+    promise: str = ""
+
+
+class Debt(NamedTuple):
+    """A promise with a time limit that nothing has stopped: its commitment, or the id of it."""
+
+    due_at: datetime
+    is_missed: bool
+    promise: Any
+
+    def is_late(self, now: datetime) -> bool:
+        return self.is_missed or self.due_at < now
+
+
+def first(debts: Iterable[Debt], *, now: datetime) -> Debt | None:
+    """What is owed first, of debts by their due time: what can still be kept within the hour, else what is overdue,
+    else what is due next.
+    """
+    late = ahead = None
+    for debt in debts:
+        if debt.is_late(now):
+            late = late or debt
+        else:
+            ahead = ahead or debt
+    return ahead if ahead and (late is None or ahead.due_at <= now + SOON) else late
+
+
+def midnight(now: datetime, zone: ZoneInfo) -> datetime:
+    """When the reader's day is over."""
+    tomorrow = now.astimezone(zone).date() + timedelta(days=1)
+    return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=zone).astimezone(UTC)
+
+
+def group_of(debt: Debt | None, *, now: datetime, until: datetime, is_held: bool = False) -> Group:
+    """Where a handoff stands in a rep's list by what is owed first; the day goes on until `until`."""
+    if is_held:
+        return Group.HELD
+    if debt is None:
+        return Group.LATER
+    if debt.is_late(now) or debt.due_at <= now + SOON:
+        return Group.NOW
+    return Group.TODAY if debt.due_at < until else Group.LATER
+
+
+def place(group: Group, debt: Debt | None, *, now: datetime) -> tuple[int, int, float]:
+    """Sorts a list: by group, then by the time left. Of what is overdue the latest comes first, because it is the most
+    likely to be saved; what owes nothing comes last.
+    """
+    if debt is None:
+        return PLACES[group], 2, 0
+    if debt.is_late(now):
+        return PLACES[group], 1, -debt.due_at.timestamp()
+    return PLACES[group], 0, debt.due_at.timestamp()
+
+
+# --- Words -----------------------------------------------------------------------------------------------------------
+
+ORDINALS = (
+    gettext_lazy("First"), gettext_lazy("Second"), gettext_lazy("Third"), gettext_lazy("Fourth"), gettext_lazy("Fifth"),
+    gettext_lazy("Sixth"), gettext_lazy("Seventh"), gettext_lazy("Eighth"), gettext_lazy("Ninth"),
+    gettext_lazy("Tenth"),
+)  # fmt: skip
+CARDINALS = (
+    gettext_lazy("one"), gettext_lazy("two"), gettext_lazy("three"), gettext_lazy("four"), gettext_lazy("five"),
+    gettext_lazy("six"), gettext_lazy("seven"), gettext_lazy("eight"), gettext_lazy("nine"), gettext_lazy("ten"),
+)  # fmt: skip
+# What a rep does about a promise of each kind; attempts and dispositions say more.
+DOING = {
+    "acceptance": gettext_lazy("Decide: accept or reject"),
+    "first_response": gettext_lazy("First call"),
+    "first_touch": gettext_lazy("First conversation"),
+    "contact_after_acceptance": gettext_lazy("First call since accepting"),
+    "attempts": gettext_lazy("Attempts"),
+    "disposition": gettext_lazy("Decide: keep or give back"),
+}
+
+
+def next_owed(
+    owed: Sequence[Clock], tries: int, *, now: datetime, zone: ZoneInfo, is_accepted: bool = False
+) -> Owed | None:
+    """What is owed first, of clocks by their due time, as a rep reads it who has tried so often."""
+    debts = (Debt(clock.due_at, clock.state == clocks.MISSED, clock.commitment) for clock in owed)
+    debt = first(debts, now=now)
+    return debt and in_words(debt, debt.promise, tries, now=now, zone=zone, is_accepted=is_accepted)
+
+
+def in_words(
+    debt: Debt, promise: Commitment, tries: int, *, now: datetime, zone: ZoneInfo, is_accepted: bool = False
+) -> Owed:
+    """A debt as a rep reads it who has tried so often."""
+    shown = due(debt.due_at, now=now, zone=zone, is_missed=debt.is_missed)
+    return Owed(to_do(promise, tries, is_accepted=is_accepted), shown, promise.title)
+
+
+def to_do(promise: Commitment, tries: int, *, is_accepted: bool = False) -> str:
+    """“First call”, “Second of five attempts”, “Decide: accept or reject”; else what the promise is called."""
+    if promise.kind == "attempts" and promise.attempts:
+        if tries >= promise.attempts:
+            return promise.title
+        return _("%(which)s of %(all)s attempts") % {"which": _ordinal(tries + 1), "all": _cardinal(promise.attempts)}
+    if promise.kind == "disposition" and is_accepted:
+        return _("Say what came of it")
+    return str(DOING.get(promise.kind, promise.title))
+
+
+def _ordinal(number: int) -> str:
+    return str(ORDINALS[number - 1]) if number <= len(ORDINALS) else _("Number %(number)d") % {"number": number}
+
+
+def _cardinal(number: int) -> str:
+    return str(CARDINALS[number - 1]) if number <= len(CARDINALS) else str(number)
+
+
+def due(at: datetime, *, now: datetime, zone: ZoneInfo, is_missed: bool = False) -> Due:
+    """“41 min”, “Tue 10:40” or “12 Mar”; red once it is missed, amber within the hour."""
+    local, is_late = at.astimezone(zone), is_missed or at < now
+    is_today = local.date() == now.astimezone(zone).date()
+    if is_today:
+        words = duration(abs(at - now)) + (f"{NBSP}{_('late')}" if is_late else "")
+    else:
+        words = (f"{_('since')} " if is_late else "") + in_short(at, now=now, zone=zone).replace(" ", NBSP)
+    tone = "bad" if is_late else "warn" if at <= now + SOON else ""
+    exact = f"{local:%A %-d %B %Y, %H:%M:%S} ({zone.key})"
+    return Due(at, words, tone, exact, local.isoformat(), ticks=is_today or timedelta() <= at - now <= SOON)
+
+
+def in_short(at: datetime, *, now: datetime, zone: ZoneInfo) -> str:
+    """“9:14” today, “Tue 10:40” within a week, else “12 Mar”."""
+    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    days = abs((local.date() - today).days)
+    if days < WEEK:
+        return f"{local:%a %-H:%M}" if days else f"{local:%-H:%M}"
+    return f"{local:%-d %b}" if local.year == today.year else f"{local:%-d %b %Y}"
