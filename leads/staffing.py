@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from django.db.models import Count, QuerySet
 
@@ -11,6 +11,8 @@ from leads.models import Handoff
 from leads.roster import Member
 from slaportal.models import Absence, Team, User
 
+DAY = timedelta(days=1)
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -18,10 +20,16 @@ class Standing:
 
     member: Member
     absences: list[Absence]
+    today: date
 
     @property
     def person(self) -> User:
         return self.member.person
+
+    @property
+    def soon(self) -> list[Absence]:
+        """Absences of today and tomorrow, in the person's own days."""
+        return [absence for absence in self.absences if absence.first_day <= self.today + DAY]
 
 
 @dataclass(frozen=True)
@@ -68,4 +76,4 @@ def _standings(members: Iterable[Member], now: datetime) -> list[Standing]:
         for absence in ahead.select_related("person"):
             if absence.last_day >= today[absence.person_id]:
                 by_person[absence.person_id].append(absence)
-    return [Standing(row, by_person[row.key]) for row in members]
+    return [Standing(row, by_person[row.key], today[row.key]) for row in members]

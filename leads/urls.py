@@ -2,20 +2,28 @@
 
 from django.urls import path
 
-from leads import views, views_my_month, views_team
+from leads import views, views_decisions, views_my_month, views_search, views_team, views_work
 
 urlpatterns = [
     path("team/", views_team.team, name="team"),
+    path("team/people", views_team.people, name="team_people"),
+    path("team/note", views_team.send_note, name="send_note"),
     path("team/away", views_team.set_away, name="set_away"),
     path("team/absences/<int:pk>/end", views_team.end_absence, name="end_absence"),
-    path("leads/", views.my_leads, name="my_leads"),
+    path("decisions/", views_decisions.decisions, name="decisions"),
+    path("decisions/disputes/<int:pk>", views_decisions.decide_dispute, name="decide_waiting_dispute"),
+    path("decisions/exclusions/<int:pk>", views_decisions.decide_exclusion, name="decide_waiting_exclusion"),
+    path("search/", views_search.search, name="search"),
+    path("leads/", views_work.my_leads, name="my_leads"),
     path("leads/counted/", views_my_month.counted, name="counted"),
     path("leads/counted/<str:key>/", views_my_month.counted, name="counted"),
     path("leads/counted/clocks/<int:pk>/ask", views_my_month.ask_not_to_count, name="ask_not_to_count"),
+    path("leads/<int:pk>/<slug:name>", views_work.act, name="act"),
+    path("leads/<int:pk>/undo/<slug:kind>/<int:fact>", views_work.undo, name="undo"),
     path("handoffs/", views.handoffs, name="handoffs"),
     path("handoffs/reassign", views_team.reassign, name="reassign"),
     path("handoffs/<int:pk>/", views.handoff, name="handoff"),
-    path("handoffs/<int:pk>/no-answer", views.no_answer, name="no_answer"),
+    path("handoffs/<int:pk>/no-answer", views_work.no_answer, name="no_answer"),
     path("handoffs/<int:pk>/attempt", views.log_attempt, name="log_attempt"),
     path("handoffs/<int:pk>/accept", views.accept, name="accept"),
     path("handoffs/<int:pk>/recycle", views.recycle, name="recycle"),
@@ -30,8 +38,9 @@ urlpatterns = [
     path("handoffs/<int:pk>/ask-exclusion", views.ask_exclusion, name="ask_exclusion"),
     path("handoffs/<int:pk>/decide-exclusion", views.decide_exclusion, name="decide_exclusion"),
     path("handoffs/<int:pk>/answer-miss", views.answer_miss, name="answer_miss"),
+    path("handoffs/<int:pk>/answer-marketing-miss", views.answer_marketing_miss, name="answer_marketing_miss"),
     path("handoffs/<int:pk>/assign", views.assign, name="assign"),
-    path("handoffs/<int:pk>/take", views.take, name="take"),
+    path("handoffs/<int:pk>/take", views_work.take, name="take"),
     path("handoffs/<int:pk>/attempts/<int:fact>/void", views.void_attempt, name="void_attempt"),
     path("handoffs/<int:pk>/dispositions/<int:fact>/void", views.void_disposition, name="void_disposition"),
     path("handoffs/<int:pk>/outcomes/<int:fact>/void", views.void_outcome, name="void_outcome"),

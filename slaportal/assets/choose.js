@@ -1,10 +1,10 @@
-// A list with checkboxes: one in the head of their column that ticks all of the page.
+// A list with checkboxes: one in the head of their column that ticks all of it.
 (() => {
   "use strict";
 
-  document.querySelectorAll("form[data-choose]").forEach((form) => {
-    const head = form.querySelector("th.choose");
-    const boxes = [...form.querySelectorAll("td.choose input[type=checkbox]")];
+  function prepare(table) {
+    const head = table.querySelector("th.choose");
+    const boxes = [...table.querySelectorAll("td.choose input[type=checkbox]")];
     if (!head || !boxes.length) return;
     const all = document.createElement("input");
     all.type = "checkbox";
@@ -18,7 +18,15 @@
     }
 
     all.addEventListener("change", () => { boxes.forEach((box) => { box.checked = all.checked; }); show(); });
-    form.addEventListener("change", (event) => { if (boxes.includes(event.target)) show(); });
+    table.addEventListener("change", (event) => { if (boxes.includes(event.target)) show(); });
     show();
-  });
+  }
+
+  function prepareAll() {
+    document.querySelectorAll("[data-choose] table").forEach(prepare);
+  }
+
+  prepareAll();
+  // What was fetched anew has new tables.
+  document.addEventListener("board:fresh", prepareAll);
 })();
