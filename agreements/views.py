@@ -12,6 +12,8 @@ from django.db.models import Prefetch, Q
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from agreements import chain, differences, documents, marks, signers, signoff, terms, wording
@@ -28,11 +30,13 @@ BESIDE_IN_FORCE = ("draft", "proposed", "planned")
 class SignForm(forms.Form):
     """What a signature takes besides the login. The verb decides whether it is good."""
 
-    name = forms.CharField(max_length=120, label="Name", widget=forms.TextInput({"autocomplete": "name"}))
-    title = forms.CharField(max_length=120, widget=forms.TextInput({"autocomplete": "organization-title"}))
+    name = forms.CharField(max_length=120, label=_("Name"), widget=forms.TextInput({"autocomplete": "name"}))
+    title = forms.CharField(
+        max_length=120, label=_("Title"), widget=forms.TextInput({"autocomplete": "organization-title"})
+    )
     password = forms.CharField(
         strip=False,
-        label="Your password, once more",
+        label=_("Your password, once more"),
         widget=forms.PasswordInput({"autocomplete": "current-password"}),
     )
     # The page writes the current ones, never what was refused; `shown` is there to say what differs if it does.
@@ -45,8 +49,8 @@ class DeclineForm(forms.Form):
     """Why a side does not sign."""
 
     reason = forms.CharField(
-        label="Why not",
-        help_text="Both sides and RevOps read it.",
+        label=_("Why not"),
+        help_text=_("Both sides and RevOps read it."),
         widget=forms.Textarea({"rows": 3}),
     )
 
@@ -100,15 +104,16 @@ class DayForm(forms.Form):
     """Which day is asked about."""
 
     on = forms.DateField(
-        label="What bound the teams on",
+        label=_("What bound the teams on"),
         widget=forms.DateInput({"type": "date"}),
-        error_messages={"invalid": "Write a day such as 2025-03-01."},
+        error_messages={"invalid": _("Write a day such as 2025-03-01.")},
     )
 
     def clean_on(self) -> date:
         day = self.cleaned_data["on"]
         if day.year not in YEARS:
-            raise forms.ValidationError(f"Choose a day of the years {YEARS[0]} to {YEARS[-1]}.")
+            words = gettext("Choose a day of the years %(first)s to %(last)s.")
+            raise forms.ValidationError(words % {"first": YEARS[0], "last": YEARS[-1]})
         return day
 
 
@@ -179,14 +184,14 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
     # Usually against what is in force, else against the one before, else against any.
     usual = next((number for number in (*in_force, *earlier, *others) if number in others), "")
     before = request.GET.get("before") or usual
-    sides = [("before", "Before", before), ("after", "After", after)]
+    sides = [("before", _("Before"), before), ("after", _("After"), after)]
     context = {"agreement": agreement, "versions": versions.values(), "sides": sides}
     unknown = [number for number in (before, after) if number not in versions]
     if unknown:
         context["refused"] = (
-            f"There is no version {unknown[0]} of this agreement that you may see."
+            gettext("There is no version %(number)s of this agreement that you may see.") % {"number": unknown[0]}
             if unknown[0]
-            else "There are no two versions to compare yet."
+            else gettext("There are no two versions to compare yet.")
         )
         return render(request, "agreements/compare.html", context, status=404 if unknown[0] else 200)
     now = timezone.now()
@@ -218,7 +223,7 @@ def sign(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     # Counted like a login, so that nobody can try passwords on a session left open.
     if authenticate(request, username=request.user.email, password=form.cleaned_data["password"]) is None:
         form.add_error(
-            None, "That is not your password, or too many tries have failed; then wait a quarter of an hour."
+            None, _("That is not your password, or too many tries have failed; then wait a quarter of an hour.")
         )
         return _version_page(request, version, sign_form=form, status=422)
     shown = form.cleaned_data.pop("shown")
@@ -234,8 +239,12 @@ def sign(request: HttpRequest, pk: int, number: int) -> HttpResponse:
         version.refresh_from_db()
         return _version_page(request, version, sign_form=form, status=422)
     version.refresh_from_db()
-    both = "Both sides have signed." if version.status == Status.AGREED else "The other side has not signed yet."
-    messages.success(request, f"You have signed for {signature.get_party_display().lower()}. {both}")
+    told = (
+        gettext("You have signed for %(side)s. Both sides have signed.")
+        if version.status == Status.AGREED
+        else gettext("You have signed for %(side)s. The other side has not signed yet.")
+    )
+    messages.success(request, told % {"side": signature.get_party_display().lower()})
     return redirect(version)
 
 
@@ -253,9 +262,8 @@ def decline(request: HttpRequest, pk: int, number: int) -> HttpResponse:
         form.add_error(None, str(refusal))
         version.refresh_from_db()
         return _version_page(request, version, decline_form=form, status=422)
-    messages.success(
-        request, f"You have declined version {version.number}. RevOps has a new draft with your reason on it."
-    )
+    told = gettext("You have declined version %(number)s. RevOps has a new draft with your reason on it.")
+    messages.success(request, told % {"number": version.number})
     return redirect(version)
 
 
@@ -355,7 +363,8 @@ def pdf(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     """The same document as a PDF; where none can be drawn, the page, which every browser prints."""
     version = _visible_version(request.user, pk, number)
     if not documents.can_draw_pdf():
-        messages.warning(request, "This machine cannot draw PDFs. Print this page, or save it as a PDF when printing.")
+        told = gettext("This machine cannot draw PDFs. Print this page, or save it as a PDF when printing.")
+        messages.warning(request, told)
         return redirect("document", pk, number)
     content = BytesIO(documents.pdf(version, now=timezone.now()))
     return FileResponse(content, as_attachment=True, filename=documents.file_name(version))

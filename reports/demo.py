@@ -6,9 +6,11 @@ same seed and `now` give the same figures.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from itertools import groupby
 from operator import attrgetter
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -16,8 +18,19 @@ from django.db.models import Min
 
 from agreements.calendars import BusinessCalendar
 from agreements.models import Agreement
-from leads import disputes, escalations, intake, routing, timekeeping, tracking
-from leads.models import Clock, Dispute, Handoff, Lead, ReasonCode
+from leads import (
+    clocks,
+    disputes,
+    escalations,
+    exclusions,
+    handovers,
+    intake,
+    notes,
+    routing,
+    timekeeping,
+    tracking,
+)
+from leads.models import TIMED_KINDS, Clock, Dispute, Handoff, Lead, ReasonCode
 from leads.periods import MONTH, Period
 from reports import demo_cast, pace, scorecards
 from reports.demo_cast import Cast
@@ -36,6 +49,19 @@ EVENING = time(20, tzinfo=ZONE)
 AT_NIGHT = ("attempt", "decision", "outcome")
 # So long the portal has been live; what was before is history.
 LIVE = timedelta(days=4)
+# Asked in the running month: the reason, and what RevOps said if it was granted.
+EXCLUSIONS = (
+    ("The number that came with the lead belongs to somebody else", ""),
+    ("The telephone system was down all morning", "The provider’s log shows the outage from 8:50 to 12:10"),
+)
+# What sales says of the definition with these reasons, and when a bad time may be over.
+FAILED = {
+    "not_target": "Company size is at most 500 (theirs: 4,200 with the parent company)",
+    "not_qualified": "Company size is at least 50 (theirs: 12)",
+}
+COMES_BACK = timedelta(days=30)
+NOTE = "The buyer of Moorkamp is at the trade fair until Thursday; try the assistant first."
+DISPUTE = "Their web site names three sites in the region and 180 people; please look again."
 PIECE, SWEPT_AFTER = timedelta(minutes=30), timedelta(seconds=30)
 
 
@@ -93,6 +119,8 @@ def tell(
         else:
             telling.until(evening)
     timekeeping.evaluate_all(now=now, everything=False)
+    _leave_to_decide(cast, months[-1], now=now)
+    _staff(cast, now=now)
     # What was told in the last days waits in the portal; nothing of the story is mailed.
     outbox.cancel(Notice.objects.exclude(channel=Notice.Channel.PORTAL), now=now)
     cards = [[scorecards.store(agreement, month, now=now) for month in months] for agreement in (inbound, referrals)]
@@ -100,12 +128,43 @@ def tell(
 
 
 def _go_live(*, now: datetime) -> bool:
-    """Make what was told so far history that escalates nothing (rule L4), as if it had been imported at `now`."""
-    Handoff.objects.update(known_at=now)
+    """Make what was told so far history that escalates nothing (rule L4), as if it had been imported at `now`.
+
+    What came within the last day would be no history, so it was known from the beginning.
+    """
+    Handoff.objects.filter(qualified_at__lt=now - clocks.NEWS_FOR).update(known_at=now)
     Notice.objects.all().delete()
     waiting = Clock.objects.filter(next_step_at__isnull=False).values_list("handoff_id", flat=True)
     timekeeping.evaluate_handoffs(waiting, now=now)
     return True
+
+
+def _leave_to_decide(cast: Cast, month: Period, *, now: datetime) -> None:
+    """Requests to exclude of the running month, the second of them granted, and a dispute that waits for RevOps."""
+    began = {"handoff__qualified_at__gte": month.start(ZONE), "charged_to__owner__in": cast.reps}
+    began |= {"commitment__kind__in": TIMED_KINDS}
+    counted = Clock.objects.deciding().excludable().filter(**began)
+    rows = counted.select_related("handoff__team", "commitment", "charged_to__owner").order_by("state", "-handoff")
+    for clock, (reason, note) in zip(rows, EXCLUSIONS, strict=False):
+        by = clock.charged_to.owner
+        request = exclusions.ask(clock.handoff, commitment=clock.commitment, reason=reason, by=by, now=now)
+        if note:
+            exclusions.decide(request, granted=True, note=note, by=cast.revops, now=now)
+    returned = Handoff.objects.filter(stage__in=(Handoff.Stage.REJECTED, Handoff.Stage.RECYCLED), disputes=None)
+    marketing, _ = cast.leaders
+    for handoff in returned.filter(agreement__marketing_team=marketing.team_id).order_by("-ended_at")[:1]:
+        with suppress(Refused):
+            disputes.dispute(handoff, comment=DISPUTE, by=marketing, now=now)
+
+
+def _staff(cast: Cast, *, now: datetime) -> None:
+    """Caps, somebody who is away from tomorrow on, and a note of the manager: what a board shows besides leads."""
+    today, (first, *_, last) = now.astimezone(ZONE).date(), cast.reps
+    User.objects.filter(pk__in=[rep.pk for rep in cast.reps]).update(most_open=8)
+    given = {"first_day": today + timedelta(days=1), "last_day": today + timedelta(days=3), "note": "Trade fair"}
+    handovers.set_away(person=last, **given, hand_over=False, by=cast.manager, now=now)
+    token = UUID(int=first.pk)
+    notes.send(first, text=NOTE, token=token, by=cast.manager, now=now)
 
 
 def _evenings(first: datetime, now: datetime) -> list[datetime]:
@@ -189,7 +248,14 @@ class Telling:
         decisions: dict[User, list[tracking.Decision]] = defaultdict(list)
         for fact in by_kind["decision"]:
             handoff, reason = self.handoffs[fact.lead], fact.values["reason"]
-            decision = tracking.Decision(handoff, fact.values["verdict"], reason and self.reasons[reason], at=fact.at)
+            decision = tracking.Decision(
+                handoff,
+                fact.values["verdict"],
+                reason and self.reasons[reason],
+                at=fact.at,
+                criterion=FAILED.get(reason, ""),
+                back_on=fact.at.astimezone(ZONE).date() + COMES_BACK if reason == "bad_timing" else None,
+            )
             # The manager goes through a list that was uploaded; everything else is decided by its owner.
             decisions[self.cast.manager if fact.values["in_list"] else owners[handoff.pk]].append(decision)
         for owner, made in decisions.items():

@@ -213,7 +213,7 @@ class Plot:
         if goes_on:
             self._come_back(visit, at)
         if "protest" in visit.marks:
-            self._ask(visit, self._later_days(at, 0.5, 2), "protest", PROTEST)
+            self._ask(visit, self._later_days(at, 1.5, 2.5), "protest", PROTEST)
 
     def _come_back(self, visit: Visit, ended: datetime) -> None:
         """Let every third recycled lead qualify again in a later month; what misses a field stays with marketing."""

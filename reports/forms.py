@@ -1,6 +1,7 @@
 """What marketing writes when a promise is behind."""
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from reports.recovery import LONGEST
 
@@ -9,10 +10,10 @@ class PlanForm(forms.Form):
     """Why, and how it is made up for."""
 
     cause = forms.CharField(
-        label="Why it is behind", max_length=LONGEST, widget=forms.Textarea({"rows": 4}),
-        help_text="What happened, in your own words.",
+        label=_("Why it is behind"), max_length=LONGEST, widget=forms.Textarea({"rows": 4}),
+        help_text=_("What happened, in your own words."),
     )  # fmt: skip
     plan = forms.CharField(
-        label="How you make up for it", max_length=LONGEST, widget=forms.Textarea({"rows": 7}),
-        help_text="Who does what until when, and how many leads that brings.",
+        label=_("How you make up for it"), max_length=LONGEST, widget=forms.Textarea({"rows": 7}),
+        help_text=_("Who does what until when, and how many leads that brings."),
     )  # fmt: skip

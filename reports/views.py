@@ -10,6 +10,7 @@ from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from agreements.models import Agreement
@@ -72,7 +73,7 @@ def choose_period(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             period = parse(f"{request.GET.get('from', '')}..{request.GET.get('to', '')}")
         except ValueError as problem:
-            messages.error(request, f"Choose the first and the last day. {problem}")
+            messages.error(request, gettext("Choose the first and the last day. %(problem)s") % {"problem": problem})
     return redirect("scorecard", agreement.pk, period.key)
 
 
@@ -150,7 +151,7 @@ def write_plan(request: HttpRequest, pk: int) -> HttpResponse:
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
-            messages.success(request, "Thank you. Sales and RevOps are told.")
+            messages.success(request, gettext("Thank you. Sales and RevOps are told."))
             return redirect("recovery_plan", pk)
     return _plan_page(request, pk, refused=form, status=422)
 

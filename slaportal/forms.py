@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from slaportal import chat, preferences
 from slaportal.models import NoticePreference, Team, User
@@ -37,27 +39,28 @@ class ToldForm(forms.Form):
     """
 
     chat_url = forms.CharField(
-        label="Address of the chat",
+        label=_("Address of the chat"),
         required=False,
         max_length=LONGEST_URL,
         validators=[chat.validate],
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
     )
-    remove_chat = forms.BooleanField(label="Remove the address", required=False)
+    remove_chat = forms.BooleanField(label=_("Remove the address"), required=False)
 
     def __init__(self, data: Any = None, *, owner: User | Team) -> None:
         super().__init__(data)
         self.owner, self._kinds = owner, preferences.kinds(owner)
         wishes = preferences.wishes(owner)
         for kind, label in self._kinds.items():
-            for channel in ("email", "chat"):
+            told = {"email": gettext("%(kind)s: e-mail"), "chat": gettext("%(kind)s: chat")}
+            for channel, words in told.items():
                 self.fields[f"{channel}_{kind}"] = forms.ChoiceField(
-                    label=f"{label}: {'e-mail' if channel == 'email' else 'chat'}",
+                    label=words % {"kind": label},
                     choices=NoticePreference.Pace.choices,
                     initial=getattr(wishes[kind], channel),
                 )
             self.fields[f"urgent_{kind}"] = forms.BooleanField(
-                label=f"{label}: urgent", required=False, initial=wishes[kind].is_urgent
+                label=gettext("%(kind)s: urgent") % {"kind": label}, required=False, initial=wishes[kind].is_urgent
             )
         if not owner.chat_url:
             del self.fields["remove_chat"]
@@ -70,7 +73,7 @@ class ToldForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         said = super().clean()
         if said.get("chat_url") and said.get("remove_chat"):
-            self.add_error("remove_chat", "Either write a new address or remove the one that is there.")
+            self.add_error("remove_chat", _("Either write a new address or remove the one that is there."))
         return said
 
     def save(self) -> None:
@@ -93,9 +96,9 @@ class ToldForm(forms.Form):
 class OwnForm(ToldForm):
     """How I am told, with my quiet hours and the time of my digest."""
 
-    quiet_from = TimeOfDay(label="Quiet from", required=False)
-    quiet_until = TimeOfDay(label="Quiet until", required=False)
-    digest_at = TimeOfDay(label="Daily digest at")
+    quiet_from = TimeOfDay(label=_("Quiet from"), required=False)
+    quiet_until = TimeOfDay(label=_("Quiet until"), required=False)
+    digest_at = TimeOfDay(label=_("Daily digest at"))
     hours = ("quiet_from", "quiet_until", "digest_at")
 
     def __init__(self, data: Any = None, *, owner: User) -> None:
@@ -110,13 +113,14 @@ class OwnForm(ToldForm):
         begin, end, digest = (said.get(name) for name in self.hours)
         if (begin is None) != (end is None):
             missing = "quiet_from" if begin is None else "quiet_until"
-            self.add_error(missing, "Quiet hours have a beginning and an end; for none leave both empty.")
+            self.add_error(missing, _("Quiet hours have a beginning and an end; for none leave both empty."))
         elif begin is not None and begin == end:
-            self.add_error("quiet_until", "These quiet hours end as they begin; for none leave both empty.")
+            self.add_error("quiet_until", _("These quiet hours end as they begin; for none leave both empty."))
         elif begin is not None and digest is not None:
             is_quiet = begin <= digest < end if begin < end else digest >= begin or digest < end
             if is_quiet:
-                self.add_error("digest_at", f"That is within your quiet hours, which end at {end:%H:%M}.")
+                words = gettext("That is within your quiet hours, which end at %(end)s.")
+                self.add_error("digest_at", words % {"end": f"{end:%H:%M}"})
         return said
 
     def changes(self) -> dict[str, Any]:

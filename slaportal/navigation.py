@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.functional import SimpleLazyObject
+from django.utils.functional import Promise, SimpleLazyObject
+from django.utils.translation import gettext_lazy as _
 
 from slaportal import bell
 
@@ -13,7 +14,7 @@ from slaportal import bell
 class Entry:
     """One line of the navigation."""
 
-    label: str
+    label: str | Promise
     url: str
     icon: str
     current: bool
@@ -21,15 +22,17 @@ class Entry:
 
 # Label, URL name, icon, permission that it takes (empty: everybody who is logged in).
 PLACES = (
-    ("Home", "home", "home", ""),
-    ("My leads", "my_leads", "call", "leads.work_handoff"),
-    ("What counted for me", "counted", "fact_check", "leads.work_handoff"),
-    ("Handoffs", "handoffs", "swap_horiz", "leads.view_handoff"),
-    ("Team", "team", "groups", "leads.assign_handoff"),
-    ("Scorecards", "scorecards", "monitoring", "reports.view_scorecard"),
-    ("Recovery plans", "recovery_plans", "trending_up", "reports.view_recoveryplan"),
-    ("Agreements", "agreements", "handshake", "agreements.view_agreement"),
-    ("Rules", "numbers", "menu_book", ""),
+    (_("Home"), "home", "home", ""),
+    (_("My leads"), "my_leads", "call", "leads.work_handoff"),
+    (_("What counted for me"), "counted", "fact_check", "leads.work_handoff"),
+    (_("Handoffs"), "handoffs", "swap_horiz", "leads.view_handoff"),
+    (_("Team"), "team", "groups", "leads.assign_handoff"),
+    (_("Handover"), "handover", "conveyor_belt", "leads.view_all_handoffs"),
+    (_("Decisions"), "decisions", "gavel", "leads.change_dispute"),
+    (_("Scorecards"), "scorecards", "monitoring", "reports.view_scorecard"),
+    (_("Recovery plans"), "recovery_plans", "trending_up", "reports.view_recoveryplan"),
+    (_("Agreements"), "agreements", "handshake", "agreements.view_agreement"),
+    (_("Rules"), "numbers", "menu_book", ""),
 )
 
 
@@ -45,13 +48,13 @@ def navigation(request: HttpRequest) -> dict[str, object]:
             url = reverse(name)
             entries.append(Entry(label, url, icon, url == here))
     if user.is_staff:
-        entries.append(Entry("Admin", reverse("admin:index"), "settings", False))
+        entries.append(Entry(_("Admin"), reverse("admin:index"), "settings", False))
     return {"navigation": entries, "unread": SimpleLazyObject(lambda: bell.unread(user))}
 
 
 def _place(path: str) -> str:
     """The address of the place that a page belongs to: the longest that its own address begins with."""
-    addresses = [reverse(name) for _, name, _, _ in PLACES]
+    addresses = [reverse(name) for __, name, __, __ in PLACES]
     return max(
         (url for url in addresses if path == url or (url != reverse("home") and path.startswith(url))),
         key=len,

@@ -10,7 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from slaportal import bell, chat, forms
@@ -34,8 +36,8 @@ def notices(request: HttpRequest) -> HttpResponse:
 
 def _day(day: date, today: date) -> str:
     if day == today:
-        return "Today"
-    return "Yesterday" if day == today - timedelta(days=1) else f"{day:%A, %-d %B %Y}"
+        return gettext("Today")
+    return gettext("Yesterday") if day == today - timedelta(days=1) else date_format(day, "l, j F Y")
 
 
 @require_safe
@@ -86,7 +88,7 @@ def _settings(
     form = form_class(request.POST if request.method == "POST" else None, owner=owner)
     if form.is_bound and form.is_valid():
         form.save()
-        messages.success(request, "Saved.")
+        messages.success(request, gettext("Saved."))
         return redirect(then)
     context |= {"form": form, "chat_shown": chat.masked(owner.chat_url)}
     return render(request, "notices/settings.html", context, status=400 if form.errors else 200)
@@ -109,15 +111,18 @@ def test_team_chat(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _test(request: HttpRequest, owner: User | Team) -> None:
     if not owner.chat_url:
-        messages.error(request, "There is no chat address yet; save one first.")
+        messages.error(request, gettext("There is no chat address yet; save one first."))
         return
     try:
         chat.send(
             owner.chat_url,
-            title="SLA Portal: a test message",
-            text=f"{request.user} asked for it. Notices for {owner} can arrive here.\n{settings.PORTAL_URL}",
+            title=gettext("SLA Portal: a test message"),
+            text=gettext("%(person)s asked for it. Notices for %(owner)s can arrive here.\n%(address)s")
+            % {"person": request.user, "owner": owner, "address": settings.PORTAL_URL},
         )
     except chat.Failed as problem:
         messages.error(request, str(problem))
     else:
-        messages.success(request, f"A test message was sent to {chat.masked(owner.chat_url)}")
+        messages.success(
+            request, gettext("A test message was sent to %(address)s") % {"address": chat.masked(owner.chat_url)}
+        )

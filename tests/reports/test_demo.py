@@ -94,6 +94,7 @@ def assert_work_waits(now: datetime) -> None:
     assert soon.exists()
 
 
+@pytest.mark.embedded
 @pytest.mark.django_db
 @pytest.mark.parametrize(("seed", "end"), list(enumerate(ENDS.values())), ids=list(ENDS))
 def test_the_story_is_the_same_whenever_it_ends(seed, end):
@@ -102,6 +103,7 @@ def test_the_story_is_the_same_whenever_it_ends(seed, end):
     assert_work_waits(now)
 
 
+@pytest.mark.embedded
 @pytest.mark.django_db
 def test_the_same_seed_tells_the_same_and_another_seed_something_else():
     def told(seed: int) -> dict[str, list]:

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from agreements import signoff
 from agreements.models import Agreement, Version
-from leads.models import Assignment, Handoff, Lead
+from leads.models import Assignment, Dispute, Handoff, Lead
 from leads.timekeeping import evaluate_handoffs
 from reports.models import RecoveryPlan, Scorecard
 from slaportal import roles
@@ -245,6 +245,8 @@ def world(version, rita, mona, ron, ruth):
     Scorecard.objects.create(
         agreement=version.agreement, start=MONDAY, end=MONDAY + timedelta(days=1), computed_at=MONDAY, data={}
     )
+    for handoff in Handoff.objects.all():
+        Dispute.objects.create(handoff=handoff, comment="Why?", opened_at=MONDAY)
     RecoveryPlan.objects.create(
         commitment=version.commitments.get(kind="volume"), month=date(2025, 3, 1), figures="", asked_at=MONDAY
     )
@@ -276,6 +278,7 @@ def test_each_role_sees_what_its_work_needs(who, world, request):
     assert [row.name for row in Agreement.objects.visible_to(user)] == [agreement] * bool(agreement)
     assert {row.number for row in Version.objects.visible_to(user)} == versions
     assert {row.lead.external_id for row in Handoff.objects.visible_to(user)} == handoffs
+    assert {row.handoff.lead.external_id for row in Dispute.objects.visible_to(user)} == handoffs
     assert {row.external_id for row in Lead.objects.visible_to(user)} == leads
     assert Scorecard.objects.visible_to(user).count() == scorecards
     assert RecoveryPlan.objects.visible_to(user).count() == scorecards
@@ -286,7 +289,7 @@ def test_the_table_above_has_every_role_and_every_model_that_has_such_a_question
     cast = {"rita": rita, "max_": max_, "sofia": sofia, "mona": mona, "ron": ron, "vera": vera}
     assert {role for who, user in cast.items() if who in SEES for role in user.role_names()} == set(roles.ROLES)
     asked = {model for model in apps.get_models() if hasattr(model._default_manager, "visible_to")}
-    assert asked == {Agreement, Version, Handoff, Lead, Scorecard, RecoveryPlan, User}
+    assert asked == {Agreement, Version, Handoff, Lead, Dispute, Scorecard, RecoveryPlan, User}
 
 
 def test_a_manager_sees_every_team_they_manage_and_no_handoff_twice(world, mona, sales):
@@ -306,9 +309,10 @@ def test_a_manager_who_only_has_the_role_sees_their_own(world, ron):
     assert not Handoff.objects.visible_to(other).exists()
 
 
-def test_what_is_given_to_somebody_else_is_out_of_sight(world, ron, ruth):
+def test_what_is_given_to_somebody_else_stays_in_sight_of_who_had_it_to_answer_for_it(world, ron, ruth):
     handoff = Handoff.objects.get(lead__external_id="of ron")
     Assignment.objects.create(handoff=handoff, owner=ruth, team=ruth.team, at=MONDAY + timedelta(1), why="test")
     evaluate_handoffs([handoff.pk], now=MONDAY + timedelta(1))
-    assert not Handoff.objects.visible_to(ron).exists()
-    assert not Lead.objects.visible_to(ron).exists()
+    assert list(Handoff.objects.visible_to(ron)) == [handoff]
+    assert list(Lead.objects.visible_to(ron)) == [handoff.lead]
+    assert {row.lead.external_id for row in Handoff.objects.visible_to(ruth)} == {"of ron", "of ruth"}

@@ -46,6 +46,8 @@ GRANTED = {
        for action in ("add", "change", "delete", "view")
        for model in ("routingrule", "routingcriterion", "routingseat")},
     **{f"leads.{action}_task": [REVOPS] for action in ("change", "view")},
+    **{f"leads.{action}_dispute": [REVOPS] for action in ("change", "view")},
+    **{f"leads.{action}_exclusionrequest": [REVOPS] for action in ("change", "view")},
     "reports.view_recoveryplan": [REVOPS, MARKETING_LEADER, SALES_LEADER, SALES_MANAGER, VIEWER],
     "reports.answer_recoveryplan": [MARKETING_LEADER],
     "reports.view_scorecard": [REVOPS, MARKETING_LEADER, SALES_LEADER, SALES_MANAGER, VIEWER],
