@@ -22,7 +22,11 @@ from slaportal.models import User
 from tests.conftest import agree, make_absence, make_commitment, make_record, make_step
 from tests.test_browser import browser_type_launch_args, log_in  # noqa: F401 (a fixture)
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.embedded,
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+]
 
 DAY = timedelta(days=1)
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 800}
