@@ -38,9 +38,7 @@ class Asked:
 def definition(handoff: Handoff) -> list[Asked]:
     """What the signed definition asks, those that the lead fails first: threshold, criteria, required fields."""
     agreed, values = terms.of(handoff.version), values_of(handoff)
-    tests = list(agreed.criteria)
-    if agreed.score_threshold is not None:
-        tests.insert(0, Test("score", Operator.AT_LEAST, (str(agreed.score_threshold),)))
+    tests = qualification.definition(agreed)
     asked = {test.field for test in tests if test.operator == Operator.FILLED}
     tests += [Test(name, Operator.FILLED, ()) for name in agreed.required_fields if name not in asked]
     found = [_asked(test, values) for test in tests]

@@ -207,6 +207,7 @@ def test_functions_say_what_they_take_and_give():
 VERBS = (
     *("agreements.signoff", "agreements.calendars", "agreements.exchange", "agreements.chain", "agreements.notices"),
     *("leads.intake", "leads.routing", "leads.tracking", "leads.escalations", "leads.answers", "leads.ticking"),
+    *("leads.disputes", "leads.exclusions", "leads.notes"),
     *("reports.recovery", "slaportal.outbox", "slaportal.restored"),
 )
 

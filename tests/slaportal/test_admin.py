@@ -102,7 +102,7 @@ def test_the_admin_shows_how_people_and_teams_are_told_and_no_chat_address(desk,
 
 
 @pytest.mark.parametrize(
-    ("page", "lookup"),
+    ("rows", "lookup"),
     [
         ("user", "chat_url__startswith"),
         ("user", "chat_url"),
@@ -112,8 +112,8 @@ def test_the_admin_shows_how_people_and_teams_are_told_and_no_chat_address(desk,
         ("notice", "recipient__chat_url__startswith"),
     ],
 )
-def test_nobody_finds_out_a_chat_address_by_asking_for_the_rows_whose_address_begins_so(desk, page, lookup):
-    listed = reverse(f"admin:slaportal_{page}_changelist")
+def test_nobody_finds_out_a_chat_address_by_asking_for_the_rows_whose_address_begins_so(desk, rows, lookup):
+    listed = reverse(f"admin:slaportal_{rows}_changelist")
     assert desk.get(listed, {lookup: "h"}).status_code == 400
     assert desk.get(listed).status_code == 200
 

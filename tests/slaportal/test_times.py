@@ -14,7 +14,7 @@ MOMENT = datetime(2025, 3, 3, 15, 5, 7, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def page():
+def in_berlin():
     """A page that is about nothing yet, of a reader in Berlin."""
     with display.a_page_of_its_own(), timezone.override("Europe/Berlin"):
         yield
