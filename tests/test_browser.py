@@ -18,6 +18,9 @@ from leads.models import Clock, Handoff
 from slaportal.models import User
 from tests.conftest import PASSWORD, make_record, make_step
 
+# No test fails because the machine is busy.
+expect.set_options(timeout=20_000)
+
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
 
 
