@@ -147,7 +147,5 @@ def _why(clock: Clock, handoff: Handoff, closures: dict, *, now: datetime, zone:
     except terms.Unreadable:
         return ""
     promise = agreed.promise(clock.commitment.code)
-    spans = [(held.started_at, held.ended_at) for held in handoff.holds.all()]
-    holds = explanations.merged(spans, now=now)
-    run = explanations.run_of(clock, promise, agreed.business_times(closures), holds, now=now, zone=zone)
-    return explanations.sentence(run, explanations.limit_in_words(promise)) if run else ""
+    calendars = agreed.business_times(closures)
+    return explanations.why(clock, promise, calendars, handoff.holds.all(), now=now, zone=zone)

@@ -51,8 +51,9 @@ def dispute(handoff: Handoff, *, comment: str, by: User | None, now: datetime) -
     """Marketing disputes that sales gave a handoff back, within the agreed days of the decision; RevOps decides."""
     if not comment.strip():
         raise Refused("Say why the decision is wrong.")
-    tracking.locked([handoff])
-    decided = disputable(handoff)
+    # What the page has loaded may have been taken back meanwhile.
+    (fresh,) = tracking.locked([handoff]).values()
+    decided = disputable(fresh)
     if decided is None:
         raise Refused(f"{handoff} was neither recycled nor rejected, so there is nothing to dispute.")
     agreed = terms.of(handoff.version)

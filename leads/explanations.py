@@ -16,7 +16,7 @@ from agreements.business_time import BusinessTime
 from agreements.models import local_midnight
 from agreements.terms import Promise
 from leads import clocks
-from leads.models import Clock
+from leads.models import Clock, Hold
 
 Span = tuple[datetime, datetime]
 
@@ -107,6 +107,21 @@ def run_of(
         now=now,
         zone=zone,
     )
+
+
+def why(
+    clock: Clock,
+    promise: Promise,
+    calendars: Mapping[str | None, BusinessTime],
+    holds: Iterable[Hold],
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+) -> str:
+    """The arithmetic of a stored clock in one sentence; blank where it has no time limit or has not begun."""
+    spans = merged(((held.started_at, held.ended_at) for held in holds), now=now)
+    run = run_of(clock, promise, calendars, spans, now=now, zone=zone)
+    return sentence(run, limit_in_words(promise)) if run else ""
 
 
 def merged(holds: Iterable[tuple[datetime, datetime | None]], *, now: datetime) -> list[Span]:

@@ -81,11 +81,9 @@ class _Reading:
     def item(self, clock: Clock, *, now: datetime, zone: ZoneInfo) -> Item:
         handoff = clock.handoff
         promise = self.agreed.promise(clock.commitment.code)
-        holds = explanations.merged([(held.started_at, held.ended_at) for held in handoff.holds.all()], now=now)
-        run = explanations.run_of(clock, promise, self.calendars, holds, now=now, zone=zone)
+        why = explanations.why(clock, promise, self.calendars, handoff.holds.all(), now=now, zone=zone)
         sentence, anchor = RULES[clock.rule]
         asked = [one for one in handoff.exclusion_requests.all() if one.commitment_id == clock.commitment_id]
-        why = explanations.sentence(run, explanations.limit_in_words(promise)) if run else ""
         return Item(clock, why, sentence, anchor, asked[-1] if asked else None)
 
     def promised(self, clock: Clock) -> Promised:

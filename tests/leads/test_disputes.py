@@ -91,6 +91,14 @@ def test_only_what_sales_gave_back_can_be_disputed(handoff, ron, max_):
         disputes.dispute(handoff, comment="Why?", by=max_, now=MONDAY + HOUR)
 
 
+def test_a_decision_that_was_taken_back_while_the_page_was_open_is_not_disputed(handoff, ron, max_):
+    reject(handoff, ron)
+    (opened,) = Handoff.objects.prefetch_related("dispositions")
+    tracking.void_disposition(handoff.dispositions.get(), by=ron, reason="mistake", now=MONDAY + 2 * HOUR)
+    with pytest.raises(Refused, match="neither recycled nor rejected"):
+        disputes.dispute(opened, comment="They have one.", by=max_, now=MONDAY + 3 * HOUR)
+
+
 def test_each_dispute_is_closed_by_whoever_it_is_for(handoff, ron, max_, rita):
     question = disputes.ask(handoff, comment="Which?", by=ron, now=MONDAY)
     reject(handoff, ron)
