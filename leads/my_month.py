@@ -5,6 +5,7 @@ rows that scorecards count by rep.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -102,10 +103,15 @@ def of(user: User, month: Period, *, now: datetime, zone: ZoneInfo) -> list[Prom
     rows = list(found.order_by("-handoff__qualified_at", "-pk"))
     closures = closures_by_calendar()
     versions = Version.objects.filter(pk__in={row.handoff.version_id for row in rows}).select_related("agreement")
-    readings = {version.pk: _Reading(version, closures) for version in versions}
+    readings: dict[int, _Reading] = {}
+    for version in versions:
+        with suppress(terms.Unreadable):  # the agreement's own page says so
+            readings[version.pk] = _Reading(version, closures)
     promised: dict[int, Promised] = {}
     for row in rows:
-        reading = readings[row.handoff.version_id]
+        reading = readings.get(row.handoff.version_id)
+        if reading is None:
+            continue
         place = promised.setdefault(row.commitment_id, reading.promised(row))
         getattr(place, STATES[row.state]).append(reading.item(row, now=now, zone=zone))
     return sorted(

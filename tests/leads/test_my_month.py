@@ -10,7 +10,7 @@ from django.urls import reverse
 from leads import exclusions, my_month, routing, timekeeping, tracking
 from leads.models import Clock, ExclusionRequest
 from leads.periods import parse
-from tests.conftest import MONDAY, receive
+from tests.conftest import MONDAY, receive, triggers_off
 
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -41,6 +41,14 @@ def test_each_sees_what_is_counted_for_them_in_the_month_in_which_it_began(month
     assert shown(ruth) == {"first_response": {"missed": ["Cleo"]}}
     assert shown(ron, parse("2025-02")) == {"first_response": {"missed": ["Dora"]}}
     assert shown(ron, parse("2025-01")) == {}
+
+
+def test_terms_that_somebody_changed_behind_everybodys_back_break_no_page(month, client, version, ron, travel):
+    with triggers_off():
+        type(version).objects.filter(pk=version.pk).update(terms="{}")
+    travel.move_to(MONDAY + 3 * DAY)
+    client.force_login(ron)
+    assert "Nothing was counted for you" in client.get(reverse("counted", args=["2025-03"])).content.decode()
 
 
 def test_a_miss_stays_with_whoever_had_the_lead_when_it_was_due(month, ron, ruth, rita):
