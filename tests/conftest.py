@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
+from pathlib import Path
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
@@ -17,9 +19,11 @@ from django.test import TransactionTestCase
 
 from agreements import frozen
 from agreements.models import Agreement, BusinessCalendar, Commitment, Step, Version
+from leads import timekeeping
 from slaportal import roles
 from slaportal.celery import app
 from slaportal.models import Absence, Party, Team, User
+from tests.kept import QUICK_HASHERS, Keeper, asks_to_commit, kept, together
 
 # Playwright keeps an event loop in the test's thread, which Django would mistake for asynchronous code.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -58,6 +62,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database-only", action="store_true", help="leave out what says the same on every database")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Keeper())
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("database_only"):
         alike = [item for item in items if not asks_the_database(item)]
@@ -67,9 +75,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if reason := missing_for(item):
             item.add_marker(pytest.mark.skip(reason=reason))
         # A test with committed data empties the tables afterwards; the roles that migrations granted must come back.
-        marker = item.get_closest_marker("django_db")
-        if (marker and marker.kwargs.get("transaction")) or "live_server" in item.fixturenames:
+        if asks_to_commit(item):
             item.add_marker(pytest.mark.django_db(transaction=True, serialized_rollback=True), append=False)
+    items[:] = together(items)
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +87,16 @@ def django_db_setup(django_db_setup):
     maker = connections["default"]
     if hasattr(maker, "_test_serialized_contents"):
         type(maker)._test_serialized_contents = maker._test_serialized_contents
+
+
+@pytest.fixture(scope="session")
+def migrated(django_db_setup, django_db_blocker, tmp_path_factory) -> Path:
+    """A database file as `migrate` leaves it, for processes that would migrate one of their own; only on SQLite."""
+    path = tmp_path_factory.mktemp("migrated") / "portal.sqlite3"
+    with django_db_blocker.unblock(), closing(sqlite3.connect(path)) as file:
+        connection.ensure_connection()
+        connection.connection.backup(file)
+    return path
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -111,11 +129,13 @@ def triggers_off() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def quick_and_local(settings, monkeypatch):
     """Cheap password hashes, tasks in the caller's process, and no mails but where a test is about them."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.PASSWORD_HASHERS = QUICK_HASHERS
     settings.AXES_ENABLED = False
     # Celery reads the settings only once, so its own configuration is what has to change.
     app.conf.task_always_eager = app.conf.task_eager_propagates = True
     monkeypatch.setattr("slaportal.outbox.ring", lambda: None)
+    # Of two tests the ids, the terms and the frozen time may be the same, and the rows behind them others.
+    timekeeping.read_once.cache_clear()
 
 
 def make_user(email: str, role: str | None = None, **overrides) -> User:
@@ -247,6 +267,7 @@ def agreement(marketing, sales) -> Agreement:
 
 
 @pytest.fixture
+@kept
 def draft(agreement, office, rita) -> Version:
     """A draft of version 1 with promises of both sides, as complete as it must be, wanted from 1 January 2025."""
     from agreements import signoff
@@ -277,6 +298,7 @@ def agree(version: Version, *, by: User, marketing: User, sales: User, now: date
 
 
 @pytest.fixture
+@kept
 def version(draft, rita, max_, sofia) -> Version:
     """Version 1, agreed by both and in force since 1 January 2025."""
     return agree(draft, by=rita, marketing=max_, sales=sofia)

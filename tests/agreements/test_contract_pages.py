@@ -14,12 +14,14 @@ from agreements.calendars import add_closure
 from agreements.models import Agreement, Signature, Status, Version
 from slaportal import roles
 from tests.conftest import MONDAY, PASSWORD, agree, triggers_off
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
+@kept
 def proposed(draft, rita) -> Version:
     return signoff.propose(draft, by=rita, now=MONDAY)
 

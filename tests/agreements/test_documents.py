@@ -15,6 +15,7 @@ from agreements import checks, documents, exchange, lint, signoff, terms, wordin
 from agreements.models import Status, Version
 from slaportal.refusal import Refused
 from tests.conftest import MONDAY, PASSWORD, agree, make_calendar, make_commitment, make_step, make_user
+from tests.kept import kept
 
 YEARS_LATER = MONDAY + timedelta(days=1000)
 HOSTILE = (
@@ -23,6 +24,7 @@ HOSTILE = (
 
 
 @pytest.fixture
+@kept
 def proposed(draft, rita) -> Version:
     return signoff.propose(draft, by=rita, now=MONDAY)
 

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 
 import pytest
-from django.core.management import call_command
 from django.db import IntegrityError, connection, models, transaction
 from django.db.models import ProtectedError, RestrictedError
 
 from agreements import checks, frozen, signoff, tasks
-from agreements.models import Agreement, AgreementEvent, Commitment, Criterion, Signature, Status, Step, Version
+from agreements.models import AgreementEvent, Commitment, Criterion, Signature, Status, Step, Version
 from slaportal.models import User
 from tests.conftest import MONDAY, make_commitment, make_step, triggers_off
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 LATER = "2025-03-03 09:00:01+00:00"
@@ -18,6 +18,7 @@ REFUSED = (IntegrityError, ProtectedError, RestrictedError)
 
 
 @pytest.fixture
+@kept
 def signed(draft, rita, max_, sofia) -> Version:
     """Version 1, agreed, with a criterion of its definition, one of a commitment, and a step of a ladder."""
     from tests.conftest import agree
@@ -371,20 +372,6 @@ def test_a_function_that_somebody_made_harmless_is_missed():
             "CREATE OR REPLACE FUNCTION frozen_signature() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
         )
     assert frozen.missing(connection) == ["frozen_signature_row", "frozen_signature_statement"]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_migration_that_remakes_the_tables_leaves_the_triggers_standing(signed):
-    """Back and forth over a migration that changes versions and events, with signed rows in them."""
-    call_command("migrate", "agreements", "0002", verbosity=0)
-    call_command("migrate", verbosity=0)
-    assert frozen.missing(connection) == []
-    with pytest.raises(IntegrityError), transaction.atomic():
-        Version.objects.filter(pk=signed.pk).update(note="x")
-    assert AgreementEvent.objects.filter(version=signed).count() == 5
-    assert Agreement.objects.get().last_seal
-    with pytest.raises(IntegrityError), transaction.atomic():
-        make_step(signed.commitments.first())
 
 
 def test_a_draft_that_is_edited_while_it_is_proposed_is_refused_in_a_sentence(draft, rita):

@@ -11,12 +11,14 @@ from slaportal import outbox, roles
 from slaportal.letters import Letter
 from slaportal.models import Notice, Party, Team, User
 from tests.conftest import MONDAY, PASSWORD, agree, make_user, triggers_off
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
+@kept
 def proposed(draft, rita, max_, sofia) -> Version:
     return signoff.propose(draft, by=rita, now=MONDAY)
 

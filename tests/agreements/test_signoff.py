@@ -29,12 +29,14 @@ from tests.conftest import (
     make_user,
     triggers_off,
 )
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
+@kept
 def proposed(draft, rita) -> Version:
     """Version 1, waiting for both signatures."""
     return signoff.propose(draft, by=rita, now=MONDAY)

@@ -10,9 +10,11 @@ from agreements import signers, signoff
 from agreements.models import Agreement, Signature, Status, Version
 from agreements.standing import standings
 from tests.conftest import MONDAY, PASSWORD, agree, complete, make_commitment, triggers_off
+from tests.kept import kept
 
 
 @pytest.fixture
+@kept
 def proposed(draft, rita) -> Version:
     """Version 1, waiting for both signatures."""
     return signoff.propose(draft, by=rita, now=MONDAY)

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from math import floor
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -167,7 +168,8 @@ class Hours:
         """Spans from `start` on that count: open and not on hold (C5). `holds` are in order and do not overlap."""
         for index in range(max(bisect_right(self.windows, (start, start)) - 1, 0), len(self.windows)):
             opening, closing = self.windows[index]
-            opening = max(opening, start)
+            if opening < start:
+                opening = start
             for held, released in holds:
                 if held < closing and released > opening:
                     if opening < held:
@@ -177,22 +179,28 @@ class Hours:
                 yield opening, closing
 
 
-def _local(day: date, text: str) -> datetime:
+@cache
+def _since_midnight(text: str) -> timedelta:
     hour, minute = text.split(":")
+    return timedelta(hours=int(hour), minutes=int(minute))
+
+
+@cache
+def _instants(day: date, text: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The first and the second of a local time, in UTC; but for a night in autumn they are the same."""
     midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 (local times get their zone below)
-    return midnight + timedelta(hours=int(hour), minutes=int(minute))
+    local = (midnight + _since_midnight(text)).replace(tzinfo=zone)
+    return local.replace(fold=0).astimezone(UTC), local.replace(fold=1).astimezone(UTC)
 
 
 def _opening(day: date, text: str, zone: ZoneInfo) -> datetime:
     """The first of a repeated local time; a skipped one moves forward, which is what fold=0 means to Python."""
-    return _local(day, text).replace(tzinfo=zone, fold=0).astimezone(UTC)
+    return _instants(day, text, zone)[0]
 
 
 def _closing(day: date, text: str, zone: ZoneInfo) -> datetime:
     """The second of a repeated local time; a skipped one moves forward as well."""
-    first = _opening(day, text, zone)
-    second = _local(day, text).replace(tzinfo=zone, fold=1).astimezone(UTC)
-    return max(first, second)
+    return max(_instants(day, text, zone))
 
 
 ENDLESS = datetime(9000, 1, 1, tzinfo=UTC)

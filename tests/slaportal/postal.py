@@ -22,9 +22,14 @@ from slaportal.paces import GATHER
 from tests.conftest import MONDAY
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+SECONDS = timedelta(seconds=5)  # longer than any run takes here
 SOON = MONDAY + GATHER  # when the mail of what was posted on Monday may leave
 SECRET = "the terms that nobody else may read"
 PDF = b"%PDF-1.7\n" + bytes(range(256)) * 50
+
+
+class Killed(BaseException):
+    """What a SIGKILL looks like from inside: nothing after it is done."""
 
 
 # --- Letters ------------------------------------------------------------------------------------------------------
@@ -129,6 +134,10 @@ def post_to_team(team, *, now: datetime = MONDAY, key: str = "step:7", about: in
 def the(person: User, **which: object) -> Notice:
     """The person's only notice by mail."""
     return Notice.objects.get(**{"recipient": person, "channel": "email", **which})
+
+
+def rows(*fields: str, **which: object) -> list[tuple]:
+    return list(Notice.objects.filter(**which).order_by("pk").values_list(*fields))
 
 
 def states(**which: object) -> list[str]:

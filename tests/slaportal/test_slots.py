@@ -10,24 +10,18 @@ from tests.conftest import MONDAY
 from tests.slaportal.postal import (
     HOUR,
     SOON,
+    Killed,
     broken,
     now_nobody,
     now_sofia,
     post,
     post_to_owner,
     post_to_team,
+    rows,
     the,
 )
 
 pytestmark = pytest.mark.django_db
-
-
-class Killed(BaseException):
-    """What a SIGKILL looks like from inside: nothing after it is done."""
-
-
-def seen(*fields: str, **which: object) -> list[tuple]:
-    return list(Notice.objects.filter(**which).order_by("pk").values_list(*fields))
 
 
 def test_who_still_has_the_slot_is_told(sofia):
@@ -39,7 +33,7 @@ def test_who_still_has_the_slot_is_told(sofia):
 def test_a_slot_that_moved_is_told_to_who_has_it_now_and_never_to_who_had_it(max_, sofia):
     post_to_owner(max_, reader=now_sofia)
     outbox.send_due(now=MONDAY)
-    assert seen("recipient__name", "channel") == [("Sofia", "portal"), ("Max", "email")]
+    assert rows("recipient__name", "channel") == [("Sofia", "portal"), ("Max", "email")]
     outbox.send_due(now=SOON)
     assert not mail.outbox  # it is planned anew
     assert the(sofia).due_at > SOON
@@ -55,9 +49,9 @@ def test_who_has_the_slot_now_is_told_as_they_chose(max_, sofia):
     NoticePreference.objects.create(person=max_, kind="miss", email="never")
     NoticePreference.objects.create(person=sofia, kind="miss", email="digest")
     post_to_owner(max_, reader=now_sofia)
-    assert seen("recipient__name", "channel") == [("Max", "portal"), ("Max", "chat")]
+    assert rows("recipient__name", "channel") == [("Max", "portal"), ("Max", "chat")]
     outbox.send_due(now=SOON)
-    assert seen("recipient__name", "channel", "problem") == [
+    assert rows("recipient__name", "channel", "problem") == [
         ("Sofia", "portal", ""),
         ("Max", "chat", "Sofia is not told of this by chat."),
         ("Sofia", "email", ""),
@@ -68,7 +62,7 @@ def test_who_has_the_slot_now_is_told_as_they_chose(max_, sofia):
 def test_a_slot_that_nobody_has_any_more_is_cancelled_with_the_reason(max_):
     post_to_owner(max_, reader=now_nobody)
     assert outbox.send_due(now=SOON) == 0
-    assert seen("problem", "sent_at") == [("Nobody is the owner any more.", None)] * 2
+    assert rows("problem", "sent_at") == [("Nobody is the owner any more.", None)] * 2
     assert {notice.state for notice in Notice.objects.all()} == {"cancelled"} and not mail.outbox
 
 
@@ -102,7 +96,7 @@ def test_a_team_that_gave_up_its_chat_is_told_nothing(sales):
     post_to_team(sales)
     Team.objects.update(chat_url="")
     assert outbox.send_due(now=SOON) == 0
-    assert seen("problem") == [("The team has no chat address any more.",)]
+    assert rows("problem") == [("The team has no chat address any more.",)]
 
 
 def test_where_nobody_can_say_who_it_is_for_it_is_tried_again_and_the_others_go_on(max_, sofia, caplog):
