@@ -18,13 +18,14 @@ from zoneinfo import ZoneInfo
 import holidays
 from django.db import transaction
 from django.forms.models import model_to_dict
+from django.utils.translation import gettext
 
 from agreements import phrases, signoff, terms, terms_file, wording
 from agreements.business_time import WEEKDAYS, write_windows
+from agreements.cadence import DEFAULT_REVIEW_DAY
 from agreements.calendars import BusinessCalendar, SpecialDay, snapshot
 from agreements.catalogue import Operator
 from agreements.models import Agreement, Criterion, Step, Version
-from agreements.reviews import DEFAULT_REVIEW_DAY
 from agreements.terms_file import Contents
 from slaportal.models import Team, User
 from slaportal.refusal import Refused
@@ -93,7 +94,7 @@ def import_draft(
     is not yet is made. Raises `BadTerms`, with everything that is wrong with the file, before anything is written.
     """
     if by is not None and not by.has_perm("agreements.add_version"):
-        raise Refused("Only RevOps imports terms.")
+        raise Refused(gettext("Only RevOps imports terms."))
     file = terms_file.read(text)
     with transaction.atomic():
         found, remarks = _calendars(file, calendars or {})

@@ -11,8 +11,11 @@ from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from agreements.business_time import END_YEAR
+from agreements.cadence import DEFAULT_REVIEW_DAY, Cadence
 from agreements.calendars import (  # noqa: F401 (Django finds the tables here)
     WEEKDAYS,
     BusinessCalendar,
@@ -21,7 +24,6 @@ from agreements.calendars import (  # noqa: F401 (Django finds the tables here)
     WorkingHours,
 )
 from agreements.catalogue import CATALOGUE, FIELDS, KIND_CHOICES, Action, Kind, Measure, Operator, Start, Unit
-from agreements.reviews import DEFAULT_REVIEW_DAY, Cadence
 from slaportal import roles
 from slaportal.models import Party, Team, User, validate_time_zone
 
@@ -53,15 +55,15 @@ class Agreement(models.Model):
         max_length=64,
         default="Europe/Berlin",
         validators=[validate_time_zone],
-        help_text="Days and months begin in it.",
+        help_text=_("Days and months begin in it."),
     )
     priority = models.PositiveSmallIntegerField(
         default=100,
-        help_text="A lead belongs to the first agreement whose scope it meets; the lowest number is asked first.",
+        help_text=_("A lead belongs to the first agreement whose scope it meets; the lowest number is asked first."),
     )
 
     last_seal = models.CharField(
-        max_length=64, blank=True, editable=False, help_text="Keyed hash of the last event: none can be taken away."
+        max_length=64, blank=True, editable=False, help_text=_("Keyed hash of the last event: none can be taken away.")
     )
 
     objects = AgreementQuerySet.as_manager()
@@ -80,7 +82,9 @@ class Agreement(models.Model):
         for field, party in (("marketing_team", Party.MARKETING), ("sales_team", Party.SALES)):
             team = getattr(self, field, None) if getattr(self, f"{field}_id") else None
             if team and team.party != party:
-                raise ValidationError({field: f"{team} is not a {party.label.lower()} team."})
+                raise ValidationError(
+                    {field: gettext("%(team)s is not a %(party)s team.") % {"team": team, "party": party.label.lower()}}
+                )
 
     @property
     def zone(self) -> ZoneInfo:
@@ -114,11 +118,11 @@ class VersionQuerySet(models.QuerySet):
 class Status(models.TextChoices):
     """States of a version; they only move to the right. Superseded is a question of date, not a state."""
 
-    DRAFT = "draft", "Draft"
-    PROPOSED = "proposed", "Proposed"
-    AGREED = "agreed", "Agreed"
-    DECLINED = "declined", "Declined"
-    WITHDRAWN = "withdrawn", "Withdrawn"
+    DRAFT = "draft", _("Draft")
+    PROPOSED = "proposed", _("Proposed")
+    AGREED = "agreed", _("Agreed")
+    DECLINED = "declined", _("Declined")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
 
 
 class Version(models.Model):
@@ -128,71 +132,77 @@ class Version(models.Model):
     number = models.PositiveSmallIntegerField(editable=False)
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT, editable=False)
     based_on = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+", editable=False)
-    note = models.TextField(blank=True, help_text="Why this version: what it changes and what it should bring.")
+    note = models.TextField(blank=True, help_text=_("Why this version: what it changes and what it should bring."))
 
     wanted_from = models.DateField(
-        "effective from",
+        _("effective from"),
         null=True,
         blank=True,
-        help_text="First day, in the agreement's zone. Blank: from the second signature. A first version may begin in "
-        "the past, so that history can be measured; a later one begins no earlier than its second signature.",
+        help_text=_(
+            "First day, in the agreement's zone. Blank: from the second signature. A first version may "
+            "begin in the past, so that history can be measured; a later one begins no earlier than its "
+            "second signature."
+        ),
     )
-    ends_on = models.DateField(null=True, blank=True, help_text="Last day of the agreement; blank: until replaced.")
+    ends_on = models.DateField(null=True, blank=True, help_text=_("Last day of the agreement; blank: until replaced."))
     calendar = models.ForeignKey(
-        BusinessCalendar, models.PROTECT, related_name="+", help_text="In it the graces below are counted."
+        BusinessCalendar, models.PROTECT, related_name="+", help_text=_("In it the graces below are counted.")
     )
 
     score_threshold = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text="A qualified lead scores at least this; blank: the score does not matter."
+        null=True, blank=True, help_text=_("A qualified lead scores at least this; blank: the score does not matter.")
     )
-    required_fields = models.JSONField(default=list, blank=True, help_text="Fields that a complete record must have.")
+    required_fields = models.JSONField(
+        default=list, blank=True, help_text=_("Fields that a complete record must have.")
+    )
 
     review_cadence = models.CharField(
         max_length=12,
         default=Cadence.MONTHLY,
         blank=True,
         choices=Cadence,
-        help_text="How often both sides look at the scorecard together.",
+        help_text=_("How often both sides look at the scorecard together."),
     )
     review_weekday = models.PositiveSmallIntegerField(
-        "review day",
+        _("review day"),
         default=DEFAULT_REVIEW_DAY,
         choices=list(enumerate(day.capitalize() for day in WEEKDAYS[:5])),
-        help_text="The first such day of the week, month or quarter.",
+        help_text=_("The first such day of the week, month or quarter."),
     )
     entry_grace_days = models.DecimalField(
-        "grace for late entry",
+        _("grace for late entry"),
         max_digits=5,
         decimal_places=2,
         default=2,
         validators=[MinValueValidator(0)],
-        help_text="Business days within which a person may enter what happened; later entries stop no clock (A4).",
+        help_text=_("Business days within which a person may enter what happened; later entries stop no clock (A4)."),
     )
     sealing_grace_days = models.DecimalField(
-        "grace for sealing",
+        _("grace for sealing"),
         max_digits=5,
         decimal_places=2,
         default=5,
         validators=[MinValueValidator(0)],
-        help_text="Business days after a period's end before its scorecard is sealed.",
+        help_text=_("Business days after a period's end before its scorecard is sealed."),
     )
     dispute_days = models.DecimalField(
-        "time to dispute",
+        _("time to dispute"),
         max_digits=5,
         decimal_places=2,
         default=5,
         validators=[MinValueValidator(0)],
-        help_text="Business days within which a disposition can be disputed.",
+        help_text=_("Business days within which a disposition can be disputed."),
     )
     monthly_cap = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="Sales' speed and follow-through count for the first so many handoffs of a month; "
-        "blank: no cap (N7).",
+        help_text=_(
+            "Sales' speed and follow-through count for the first so many handoffs of a month; blank: no cap (N7)."
+        ),
     )
     minimum_group = models.PositiveSmallIntegerField(
-        "least group size", default=5, help_text="Smaller groups of a break-down read “too few” (N3)."
+        _("least group size"), default=5, help_text=_("Smaller groups of a break-down read “too few” (N3).")
     )
 
     terms = models.TextField(blank=True, editable=False)
@@ -213,40 +223,40 @@ class Version(models.Model):
             models.UniqueConstraint(
                 fields=["agreement", "number"],
                 name="version_number_unique",
-                violation_error_message="This agreement has a version of that number.",
+                violation_error_message=_("This agreement has a version of that number."),
             ),
             models.UniqueConstraint(
                 fields=["agreement", "effective_from"],
                 condition=Q(status="agreed"),
                 name="version_effective_from_unique",
-                violation_error_message="Two versions of one agreement cannot take effect at the same moment.",
+                violation_error_message=_("Two versions of one agreement cannot take effect at the same moment."),
             ),
             models.CheckConstraint(
                 condition=Q(status__in=["draft", "proposed", "agreed", "declined", "withdrawn"]),
                 name="version_status_known",
-                violation_error_message="A version is draft, proposed, agreed, declined or withdrawn.",
+                violation_error_message=_("A version is draft, proposed, agreed, declined or withdrawn."),
             ),
             models.CheckConstraint(
                 condition=Q(status="draft", terms="", terms_hash="")
                 | Q(status="withdrawn")
                 | (~Q(status="draft") & ~Q(terms="") & ~Q(terms_hash="")),
                 name="version_frozen_from_proposal",
-                violation_error_message="A proposed version has frozen terms with a hash; a draft has none.",
+                violation_error_message=_("A proposed version has frozen terms with a hash; a draft has none."),
             ),
             models.CheckConstraint(
                 condition=~Q(status="agreed") | Q(effective_from__isnull=False, agreed_at__isnull=False),
                 name="version_agreed_has_dates",
-                violation_error_message="An agreed version says when it was agreed and from when it is in force.",
+                violation_error_message=_("An agreed version says when it was agreed and from when it is in force."),
             ),
             models.CheckConstraint(
                 condition=Q(ends_at__isnull=True) | Q(effective_from__isnull=True) | Q(ends_at__gt=F("effective_from")),
                 name="version_ends_after_it_begins",
-                violation_error_message="A version ends after it begins.",
+                violation_error_message=_("A version ends after it begins."),
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.agreement}, version {self.number}"
+        return gettext("%(agreement)s, version %(number)s") % {"agreement": self.agreement, "number": self.number}
 
     def get_absolute_url(self) -> str:
         return reverse("version", args=[self.agreement_id, self.number])
@@ -256,10 +266,10 @@ class Version(models.Model):
         days = {"wanted_from": self.wanted_from, "ends_on": self.ends_on}
         outside = [name for name, day in days.items() if day and day.year not in YEARS]
         if outside:
-            said = f"Choose a day of the years {YEARS[0]} to {YEARS[-1]}."
+            said = gettext("Choose a day of the years %(first)s to %(last)s.") % {"first": YEARS[0], "last": YEARS[-1]}
             raise ValidationError(dict.fromkeys(outside, said))
         if self.wanted_from and self.ends_on and self.ends_on < self.wanted_from:
-            raise ValidationError({"ends_on": "The agreement would end before it begins."})
+            raise ValidationError({"ends_on": gettext("The agreement would end before it begins.")})
 
     @property
     def is_draft(self) -> bool:
@@ -289,19 +299,19 @@ class Commitment(models.Model):
     """One measurable promise of one party, of a kind in the catalogue."""
 
     version = models.ForeignKey(Version, models.CASCADE, related_name="commitments")
-    code = models.SlugField(max_length=40, help_text="Short name that stays the same from version to version.")
-    title = models.CharField(max_length=120, help_text="As both sides say it: “Contact within 4 business hours”.")
+    code = models.SlugField(max_length=40, help_text=_("Short name that stays the same from version to version."))
+    title = models.CharField(max_length=120, help_text=_("As both sides say it: “Contact within 4 business hours”."))
     kind = models.CharField(max_length=30, choices=KIND_CHOICES)
     calendar = models.ForeignKey(BusinessCalendar, models.PROTECT, related_name="+")
     start = models.CharField(
-        max_length=10, choices=Start, blank=True, help_text="Where the kind leaves a choice; blank: when qualified."
+        max_length=10, choices=Start, blank=True, help_text=_("Where the kind leaves a choice; blank: when qualified.")
     )
     limit = models.DecimalField(
         max_digits=8, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)]
     )
     unit = models.CharField(max_length=16, choices=Unit, blank=True)
     attempts = models.PositiveSmallIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1)], help_text="How many attempts the kind asks for."
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text=_("How many attempts the kind asks for.")
     )
     target = models.DecimalField(
         max_digits=8,
@@ -309,10 +319,10 @@ class Commitment(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text="Percent of handoffs; for volume, leads a month.",
+        help_text=_("Percent of handoffs; for volume, leads a month."),
     )
     monthly_targets = models.JSONField(
-        default=dict, blank=True, help_text='Months whose volume differs: {"2026-12": 30}.'
+        default=dict, blank=True, help_text=_('Months whose volume differs: {"2026-12": 30}.')
     )
     baseline = models.DecimalField(
         max_digits=8,
@@ -320,9 +330,9 @@ class Commitment(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text="Where both sides stand today, in the target's unit.",
+        help_text=_("Where both sides stand today, in the target's unit."),
     )
-    consequence = models.TextField(blank=True, help_text="What happens on a miss.")
+    consequence = models.TextField(blank=True, help_text=_("What happens on a miss."))
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
@@ -331,17 +341,17 @@ class Commitment(models.Model):
             models.UniqueConstraint(
                 fields=["version", "code"],
                 name="commitment_code_unique",
-                violation_error_message="Two commitments of one version cannot share a code.",
+                violation_error_message=_("Two commitments of one version cannot share a code."),
             ),
             models.CheckConstraint(
                 condition=Q(limit__isnull=True, unit="") | (Q(limit__isnull=False) & ~Q(unit="")),
                 name="commitment_limit_has_unit",
-                violation_error_message="A limit needs its unit, and a unit its limit.",
+                violation_error_message=_("A limit needs its unit, and a unit its limit."),
             ),
             models.CheckConstraint(
                 condition=Q(attempts__isnull=True) | Q(attempts__gte=1),
                 name="commitment_attempts_positive",
-                violation_error_message="Ask for at least one attempt.",
+                violation_error_message=_("Ask for at least one attempt."),
             ),
         ]
 
@@ -360,17 +370,18 @@ class Commitment(models.Model):
             return
         problems = {}
         if self.limit and self.unit in Unit and self.limit > LONGEST_LIMIT[self.unit.split()[-1]]:
-            problems["limit"] = "A limit of more than two years promises nothing. Choose a shorter one."
+            problems["limit"] = gettext("A limit of more than two years promises nothing. Choose a shorter one.")
         if kind.has_limit and self.limit is None:
-            problems["limit"] = f"{kind.label} needs a time limit."
+            problems["limit"] = gettext("%(kind)s needs a time limit.") % {"kind": kind.label}
         if not kind.has_limit and self.limit is not None:
-            problems["limit"] = f"{kind.label} has no time limit; leave it blank."
+            problems["limit"] = gettext("%(kind)s has no time limit; leave it blank.") % {"kind": kind.label}
         if self.start in Start and kind.starts and self.start not in kind.starts:
-            problems["start"] = f"{kind.label} cannot start {Start(self.start).label}."
+            start = Start(self.start).label
+            problems["start"] = gettext("%(kind)s cannot start %(start)s.") % {"kind": kind.label, "start": start}
         if kind.needs_attempts and not self.attempts:
-            problems["attempts"] = f"{kind.label} needs a number of attempts."
+            problems["attempts"] = gettext("%(kind)s needs a number of attempts.") % {"kind": kind.label}
         if kind.measure != Measure.COUNT and self.target is not None and self.target > 100:
-            problems["target"] = "A share is at most 100 percent."
+            problems["target"] = gettext("A share is at most 100 percent.")
         if problems:
             raise ValidationError(problems)
 
@@ -384,10 +395,10 @@ def validate_field(name: str) -> None:
         raise ValidationError(f"Leads have no field “{name}”. Use {', '.join(FIELDS)} or attributes.<name>.")
 
 
-SHARE_RANGE = "A step comes at 1 to 1000 percent."
+SHARE_RANGE = _("A step comes at 1 to 1000 percent.")
 # In minutes, about three months of an office's hours.
 FARTHEST = 30_000
-OFFSET_RANGE = "A step comes within 30,000 minutes of the limit."
+OFFSET_RANGE = _("A step comes within 30,000 minutes of the limit.")
 
 
 class Step(models.Model):
@@ -402,18 +413,18 @@ class Step(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(1, SHARE_RANGE), MaxValueValidator(1000, SHARE_RANGE)],
-        help_text="Percent of the limit, counted like the limit; without a limit, of the month.",
+        help_text=_("Percent of the limit, counted like the limit; without a limit, of the month."),
     )
     offset = models.SmallIntegerField(
-        "or minutes from the limit",
+        _("or minutes from the limit"),
         null=True,
         blank=True,
         validators=[MinValueValidator(-FARTHEST, OFFSET_RANGE), MaxValueValidator(FARTHEST, OFFSET_RANGE)],
-        help_text="Counted like the limit: -30 is half an hour before it is used up, 60 an hour after.",
+        help_text=_("Counted like the limit: -30 is half an hour before it is used up, 60 an hour after."),
     )
     action = models.CharField(max_length=16, choices=Action)
     team = models.ForeignKey(
-        Team, models.PROTECT, null=True, blank=True, related_name="+", help_text="Blank: the team that owes it."
+        Team, models.PROTECT, null=True, blank=True, related_name="+", help_text=_("Blank: the team that owes it.")
     )
     role = models.CharField(max_length=20, blank=True, choices=[(role, role) for role in roles.ROLES])
     position = models.PositiveSmallIntegerField(default=0)
@@ -424,7 +435,9 @@ class Step(models.Model):
             models.CheckConstraint(
                 condition=Q(share__isnull=True, offset__isnull=False) | Q(share__isnull=False, offset__isnull=True),
                 name="step_share_or_offset",
-                violation_error_message="A step comes at a share of the limit, or so many minutes from it: give one.",
+                violation_error_message=_(
+                    "A step comes at a share of the limit, or so many minutes from it: give one."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(share__isnull=True) | Q(share__gte=1, share__lte=1000),
@@ -439,7 +452,7 @@ class Step(models.Model):
             models.CheckConstraint(
                 condition=Q(action="tell role") & ~Q(role="") | ~Q(action="tell role") & Q(role=""),
                 name="step_role_where_one_is_told",
-                violation_error_message="Name the role that is told, and only there.",
+                violation_error_message=_("Name the role that is told, and only there."),
             ),
             models.CheckConstraint(
                 condition=Q(team__isnull=True) | Q(action__in=["tell team", "tell chat", "tell manager"]),
@@ -473,10 +486,10 @@ class Comparison(models.Model):
     """Field, operator, value."""
 
     field = models.CharField(
-        max_length=60, validators=[validate_field], help_text="Such as source, company_size or attributes.product."
+        max_length=60, validators=[validate_field], help_text=_("Such as source, company_size or attributes.product.")
     )
     operator = models.CharField(max_length=10, choices=Operator, default=Operator.IS)
-    value = models.CharField(max_length=500, blank=True, help_text="Several values are separated by semicolons.")
+    value = models.CharField(max_length=500, blank=True, help_text=_("Several values are separated by semicolons."))
 
     class Meta:
         abstract = True
@@ -488,11 +501,13 @@ class Comparison(models.Model):
         super().clean()
         if self.operator in (Operator.EMPTY, Operator.FILLED):
             if self.value.strip():
-                raise ValidationError({"value": f"“{Operator(self.operator).label}” takes no value."})
+                raise ValidationError(
+                    {"value": gettext("“%(operator)s” takes no value.") % {"operator": Operator(self.operator).label}}
+                )
         elif not self.values:
-            raise ValidationError({"value": "Give the value to compare with."})
+            raise ValidationError({"value": gettext("Give the value to compare with.")})
         elif self.operator in (Operator.AT_LEAST, Operator.AT_MOST) and not NUMBER.fullmatch(self.value.strip()):
-            raise ValidationError({"value": f"“{self.value}” is not a number."})
+            raise ValidationError({"value": gettext("“%(value)s” is not a number.") % {"value": self.value}})
 
     @property
     def values(self) -> list[str]:
@@ -518,7 +533,7 @@ class Criterion(Comparison):
                 | Q(agreement__isnull=True, version__isnull=False, commitment__isnull=True)
                 | Q(agreement__isnull=True, version__isnull=True, commitment__isnull=False),
                 name="criterion_has_one_parent",
-                violation_error_message="A criterion belongs to one agreement, version or commitment.",
+                violation_error_message=_("A criterion belongs to one agreement, version or commitment."),
             )
         ]
 
@@ -541,37 +556,37 @@ class Signature(models.Model):
             models.UniqueConstraint(
                 fields=["version", "party"],
                 name="signature_party_unique",
-                violation_error_message="This side has signed already.",
+                violation_error_message=_("This side has signed already."),
             ),
             models.UniqueConstraint(
                 fields=["version", "signer"],
                 name="signature_signer_unique",
-                violation_error_message="One person cannot sign for both sides.",
+                violation_error_message=_("One person cannot sign for both sides."),
             ),
             models.CheckConstraint(
                 condition=Q(party__in=["marketing", "sales"]),
                 name="signature_party_signs",
-                violation_error_message="Only marketing and sales sign.",
+                violation_error_message=_("Only marketing and sales sign."),
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} for {self.get_party_display().lower()}"
+        return gettext("%(name)s for %(party)s") % {"name": self.name, "party": self.get_party_display().lower()}
 
 
 class AgreementEvent(models.Model):
     """What happened to an agreement: appended, never changed. Its events form a keyed chain (`agreements.chain`)."""
 
     agreement = models.ForeignKey(Agreement, models.PROTECT, related_name="events")
-    number = models.PositiveIntegerField(help_text="1, 2, 3, … within the agreement.")
+    number = models.PositiveIntegerField(help_text=_("1, 2, 3, … within the agreement."))
     version = models.ForeignKey(Version, models.PROTECT, null=True, related_name="events")
     what = models.CharField(max_length=40)
     detail = models.TextField(blank=True)
     actor = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     at = models.DateTimeField()
-    evidence = models.TextField(blank=True, help_text="The rows that it vouches for, as canonical JSON.")
-    key_id = models.CharField(max_length=40, help_text="Which of AGREEMENT_KEYS the hash was made with.")
-    mac = models.CharField(max_length=64, help_text="HMAC-SHA256 of all the above and of the hash before it.")
+    evidence = models.TextField(blank=True, help_text=_("The rows that it vouches for, as canonical JSON."))
+    key_id = models.CharField(max_length=40, help_text=_("Which of AGREEMENT_KEYS the hash was made with."))
+    mac = models.CharField(max_length=64, help_text=_("HMAC-SHA256 of all the above and of the hash before it."))
 
     class Meta:
         ordering = ["agreement", "number"]
@@ -579,7 +594,7 @@ class AgreementEvent(models.Model):
             models.UniqueConstraint(
                 fields=["agreement", "number"],
                 name="agreement_event_number_unique",
-                violation_error_message="This agreement has an event of that number.",
+                violation_error_message=_("This agreement has an event of that number."),
             )
         ]
 

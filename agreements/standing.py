@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from agreements import reviews, terms
+from agreements import cadence, terms
 from agreements.models import Status, Version
 
 
@@ -46,7 +46,7 @@ def next_review(version: Version, *, now: datetime) -> date | None:
     """The day on which both sides look at the scorecard next, today included; None where no cadence is agreed."""
     agreed = terms.of(version, now=now)
     yesterday = now.astimezone(ZoneInfo(agreed.time_zone)).date() - timedelta(days=1)
-    return reviews.next_review(agreed.review_cadence, agreed.review_weekday, after=yesterday)
+    return cadence.next_review(agreed.review_cadence, agreed.review_weekday, after=yesterday)
 
 
 def in_force_between(found: Iterable[Standing], start: datetime, end: datetime) -> list[Standing]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from agreements import ladders
 from agreements.business_time import WEEKDAYS
+from agreements.cadence import Cadence
 from agreements.catalogue import Operator, Start
 from agreements.phrases import (
     NBSP,
@@ -22,7 +23,6 @@ from agreements.phrases import (
     span,
     windows,
 )
-from agreements.reviews import Cadence
 from agreements.terms import Promise, Terms, Test
 from slaportal.models import Party
 

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agreements import exchange, lint, shapes, signoff, terms, terms_file, wording
+from agreements.cadence import Cadence
 from agreements.calendars import BusinessCalendar
 from agreements.catalogue import CATALOGUE, FIELDS, Action, Kind, Measure, Operator, Unit
 from agreements.models import Agreement, AgreementEvent, Commitment, Criterion, Step, Version
 from agreements.plain_text import ALONE, SEVERAL
-from agreements.reviews import Cadence
 from leads.models import Lead
 from slaportal import roles
 from slaportal.models import Party, Team

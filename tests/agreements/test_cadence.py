@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agreements import signoff
-from agreements.reviews import Cadence, next_review
+from agreements.cadence import Cadence, next_review
 from agreements.standing import next_review as next_review_of
 from tests.conftest import MONDAY, agree
 
