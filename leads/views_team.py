@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from leads import board, forms, handovers, leading, notes, staffing
+from leads import board, forms_team, handovers, leading, notes, staffing
 from leads.models import Handoff
 from slaportal import roles
 from slaportal.models import Absence, Team
@@ -57,7 +57,7 @@ def _board(
         "takes": request.user.team_id if request.user.has_role(roles.REP) else None,
         "note": note,
         "about": _about(note),
-        "reassign": forms.ReassignForm(user=request.user, now=now) if managed else None,
+        "reassign": forms_team.ReassignForm(user=request.user, now=now) if managed else None,
     }
     return render(request, "leads/team.html", context, status=status)
 
@@ -106,11 +106,15 @@ def people(request: HttpRequest) -> HttpResponse:
 
 
 def _people(
-    request: HttpRequest, *, now: datetime, form: forms.AwayForm | None = None, status: int = 200
+    request: HttpRequest, *, now: datetime, form: forms_team.AwayForm | None = None, status: int = 200
 ) -> HttpResponse:
     teams = staffing.of(handovers.managed_teams(request.user), now=now)
     members = [member.person for shown in teams for member in shown.members]
-    context: dict[str, Any] = {"teams": teams, "form": form or forms.AwayForm(people=members), "is_refused": bool(form)}
+    context: dict[str, Any] = {
+        "teams": teams,
+        "form": form or forms_team.AwayForm(people=members),
+        "is_refused": bool(form),
+    }
     return render(request, "leads/team_people.html", context, status=status)
 
 
@@ -119,7 +123,7 @@ def _people(
 def set_away(request: HttpRequest) -> HttpResponse:
     """Somebody of the team is away on these days; what is open may go to others."""
     now = timezone.now()
-    form = forms.AwayForm(request.POST, people=staffing.people(handovers.managed_teams(request.user), now=now))
+    form = forms_team.AwayForm(request.POST, people=staffing.people(handovers.managed_teams(request.user), now=now))
     if form.is_valid():
         try:
             absence, handover = handovers.set_away(**form.cleaned_data, by=request.user, now=now)
@@ -142,7 +146,7 @@ def end_absence(request: HttpRequest, pk: int) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, str(refusal))
     else:
-        messages.success(request, f"{person} is not away any more.")
+        messages.success(request, _("%(person)s is not away any more.") % {"person": person})
     return redirect("team_people")
 
 
@@ -151,11 +155,11 @@ def end_absence(request: HttpRequest, pk: int) -> HttpResponse:
 def reassign(request: HttpRequest) -> HttpResponse:
     """Give the chosen handoffs to one rep or to the next by the rules; the answer says how many, and why others not."""
     now = timezone.now()
-    form = forms.ReassignForm(request.POST, user=request.user, now=now)
+    form = forms_team.ReassignForm(request.POST, user=request.user, now=now)
     chosen = [int(pk) for pk in request.POST.getlist("handoff") if _is_id(pk)]
     handoffs = Handoff.objects.given_out_by(request.user).filter(pk__in=chosen)
     if not chosen:
-        messages.warning(request, "Choose handoffs first.")
+        messages.warning(request, _("Choose handoffs first."))
     elif not form.is_valid():
         for name, errors in form.errors.items():
             messages.error(request, f"{form[name].label}: {' '.join(errors)}")

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from leads import forms, handovers, tracking
+from leads import forms_team, handovers, tracking
 from leads.models import Handoff
 from slaportal import roles
 from slaportal.models import Absence, Party, Team, User
@@ -144,11 +144,11 @@ def test_who_was_filled_while_the_page_was_open_is_refused_with_the_sentence(cli
     receive("B", owner="Ruth")
     User.objects.filter(pk=ruth.pk).update(most_open=1)
 
-    def offer_still(field: forms.RepField, members: list) -> None:
+    def offer_still(field: forms_team.RepField, members: list) -> None:
         field.members = {row.key: row for row in members}
         field.queryset = User.objects.filter(pk__in=field.members)
 
-    monkeypatch.setattr(forms.RepField, "offer", offer_still)
+    monkeypatch.setattr(forms_team.RepField, "offer", offer_still)
     client.force_login(mona)
     response = client.post(page(handoff, "assign"), {"owner": ruth.pk, "why": "x"})
     assert response.status_code == 422 and "Ruth has 1 of 1 open." in text_of(response)
