@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC
+from itertools import chain
 
 import numpy as np
 from django.db import connection
@@ -36,14 +37,20 @@ VALUES = CLOCK_COLUMNS[3:]
 MOMENTS = tuple(name for name in CLOCK_COLUMNS if STORED[name].kind == "M")
 
 
-def write(handoff_ids: np.ndarray, commitment_ids: Sequence[int], verdicts: np.ndarray) -> None:
-    """Make the stored clocks of these handoffs what `verdicts` says: insert, update what differs, delete the rest."""
+def write(handoff_ids: np.ndarray, commitment_ids: Sequence[int], verdicts: np.ndarray) -> np.ndarray:
+    """Make the stored clocks of these handoffs what `verdicts` says: insert, update what differs, delete the rest.
+
+    Returns the ids of the handoffs of which a clock changed, perhaps with others, but none where no clock did.
+    """
     table = table_of(handoff_ids, commitment_ids, verdicts)
-    _delete_stale(handoff_ids, table)
+    lost = _delete_stale(handoff_ids, table)
     if facts.is_postgresql() and len(table) >= COPY_FROM:
-        _copy_clocks(handoff_ids, table)
+        changed = _copy_clocks(handoff_ids, table)
+    elif len(table):
+        changed = _upsert_clocks(table)
     else:
-        _upsert_clocks(table)
+        changed = table["handoff_id"]
+    return np.union1d(lost, changed)
 
 
 def table_of(handoff_ids: np.ndarray, commitment_ids: Sequence[int], verdicts: np.ndarray) -> np.ndarray:
@@ -59,8 +66,8 @@ def table_of(handoff_ids: np.ndarray, commitment_ids: Sequence[int], verdicts: n
     return out
 
 
-def _delete_stale(handoff_ids: np.ndarray, table: np.ndarray) -> None:
-    """Delete clocks that the evaluation no longer has, such as the one that waited for a first owner."""
+def _delete_stale(handoff_ids: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Delete clocks that the evaluation no longer has, such as the one that waited for a first owner; of whom."""
     given, parameters = facts.picked(handoff_ids)
     stored = facts.columns(
         "SELECT c.id, c.handoff_id, c.commitment_id, c.subject "
@@ -70,16 +77,17 @@ def _delete_stale(handoff_ids: np.ndarray, table: np.ndarray) -> None:
         given=given,
     )
     if not len(stored):
-        return
+        return stored["handoff_id"]
     keys = [np.concatenate([table[name], stored[name]]) for name in KEY]
     order = np.lexsort(keys)
     # The sort is stable, so a stored key that the evaluation has as well comes right after its like.
     alone = np.r_[True, np.any([np.diff(key[order]) != 0 for key in keys], axis=0)]
-    stale = stored["id"][order[alone & (order >= len(table))] - len(table)]
+    stale = stored[order[alone & (order >= len(table))] - len(table)]
     if len(stale):
-        given, parameters = facts.picked(stale)
+        given, parameters = facts.picked(stale["id"])
         with connection.cursor() as cursor:
             cursor.execute(f"WITH {given} DELETE FROM leads_clock WHERE id IN (SELECT id FROM picked)", parameters)
+    return stale["handoff_id"]
 
 
 def _upsert(source: str) -> str:
@@ -94,7 +102,7 @@ def _upsert(source: str) -> str:
     )
 
 
-def _upsert_clocks(table: np.ndarray) -> None:
+def _upsert_clocks(table: np.ndarray) -> np.ndarray:
     values = [column.tolist() for column in (table[name] for name in CLOCK_COLUMNS)]
     by_name = dict(zip(CLOCK_COLUMNS, values, strict=True))
     adapt = connection.ops.adapt_datetimefield_value
@@ -105,9 +113,16 @@ def _upsert_clocks(table: np.ndarray) -> None:
     by_name["elapsed_seconds"] = [None if seconds != seconds else seconds for seconds in by_name["elapsed_seconds"]]
     by_name["charged_to_id"] = [number or None for number in by_name["charged_to_id"]]
     by_name["next_step"] = [None if number < 0 else number for number in by_name["next_step"]]
+    rows = list(zip(*by_name.values(), strict=True))
+    row = f"({', '.join(['%s'] * len(CLOCK_COLUMNS))})"
     with connection.cursor() as cursor:
-        placeholders = ", ".join(["%s"] * len(CLOCK_COLUMNS))
-        cursor.executemany(_upsert(f"VALUES ({placeholders})"), list(zip(*by_name.values(), strict=True)))
+        if facts.is_postgresql():
+            # One statement for all, because each would be planned anew.
+            cursor.execute(_upsert(f"VALUES {', '.join([row] * len(rows))}"), list(chain.from_iterable(rows)))
+        else:
+            cursor.executemany(_upsert(f"VALUES {row}"), rows)
+        # How many rows differed is known, but not which.
+        return table["handoff_id"] if cursor.rowcount else table["handoff_id"][:0]
 
 
 # COPY's binary format: a header, then per row the number of fields and per field its length and bytes.
@@ -134,7 +149,7 @@ def binary_rows(table: np.ndarray) -> bytes:
     return COPY_HEADER + out.tobytes() + b"\xff\xff"
 
 
-def _copy_clocks(handoff_ids: np.ndarray, table: np.ndarray) -> None:
+def _copy_clocks(handoff_ids: np.ndarray, table: np.ndarray) -> np.ndarray:
     """The PostgreSQL way for many: COPY to a temporary table, then one statement into the clocks."""
     types = ", ".join(f"{name} {COPY_TYPES[table.dtype[name].kind][2]}" for name in CLOCK_COLUMNS)
     read = {name: f"nullif({name}, '-infinity')" for name in MOMENTS}
@@ -157,8 +172,12 @@ def _copy_clocks(handoff_ids: np.ndarray, table: np.ndarray) -> None:
         )
         source = f"SELECT {selected} FROM evaluated"
         if cursor.fetchone()[0]:
-            cursor.execute(_upsert(source), [list(RULE_NAMES)])
+            differing = f"WITH differing AS ({_upsert(source)} RETURNING handoff_id) SELECT DISTINCT * FROM differing"
+            cursor.execute(differing, [list(RULE_NAMES)])
+            changed = np.array([number for (number,) in cursor.fetchall()], "i8")
         else:
             names = ", ".join(CLOCK_COLUMNS)
             cursor.execute(f"INSERT INTO leads_clock ({names}) {source}", [list(RULE_NAMES)])
+            changed = table["handoff_id"]
         cursor.execute("DROP TABLE evaluated")
+    return changed

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from agreements import terms
 from agreements.models import Agreement, Version
 from agreements.terms import Terms
 from leads import qualification, routing, timekeeping
-from leads.models import Handoff, Lead
+from leads.models import FormerPerson, Handoff, Lead
 from leads.records import LeadRecord
 from slaportal import people
 from slaportal.models import User
@@ -40,6 +41,8 @@ RECEIVED_FIELDS = (
 )
 # Who the person is: attempts that name no lead are found by them (rule A3).
 PERSON_FIELDS = frozenset({"contact_id", "email"})
+# What figures rest on besides the facts, so it is remembered as it was (`leads.as_known`).
+REMEMBERED_FIELDS = PERSON_FIELDS | {"engaged_at"}
 # What a lead keeps of it: its owner is the person behind the name.
 STORED_FIELDS = (*RECEIVED_FIELDS, "owner_id")
 CHUNK = 5_000
@@ -99,17 +102,25 @@ def receive_leads(records: Sequence[LeadRecord], *, now: datetime, by: User | No
     """
     for record in records:
         if not record.external_id.strip() or not record.source_system.strip():
-            raise Refused("A lead needs a source system and its id there, or it could not be known again.")
+            raise Refused(gettext("A lead needs a source system and its id there, or it could not be known again."))
         if record.received_at.year < EARLIEST_YEAR:
-            raise Refused(f"Lead {record.external_id} would be received in {record.received_at.year}; mend its date.")
+            raise Refused(
+                gettext("Lead %(external_id)s would be received in %(year)s; mend its date."),
+                external_id=record.external_id,
+                year=record.received_at.year,
+            )
         if record.received_at > now:
-            raise Refused(f"Lead {record.external_id} would be received in the future ({record.received_at:%Y-%m-%d}).")
+            raise Refused(
+                gettext("Lead %(external_id)s would be received in the future (%(received_at)s)."),
+                external_id=record.external_id,
+                received_at=f"{record.received_at:%Y-%m-%d}",
+            )
     result = Received()
     latest = {(record.source_system, record.external_id): record for record in records}
     with transaction.atomic():
         owners = people.find_or_add(record.owner for record in latest.values())
         candidates, mended, told = [], [], []
-        for stored in _store(list(latest.values()), owners):
+        for stored in _store(list(latest.values()), owners, now):
             result.created += stored.is_new
             result.updated += bool(stored.changed)
             result.unchanged += not stored.is_new and not stored.changed
@@ -168,7 +179,7 @@ def _moment_to_test(stored: Stored, now: datetime) -> datetime | None:
     return now if stored.changed and lead.state == Lead.State.WAITING else None
 
 
-def _store(records: list[LeadRecord], owners: Mapping[str, User]) -> list[Stored]:
+def _store(records: list[LeadRecord], owners: Mapping[str, User], now: datetime) -> list[Stored]:
     """Insert leads and update those that the source now describes differently."""
     told = {(record.source_system, record.external_id): _told(record, owners) for record in records}
     known = _stored(told)
@@ -178,10 +189,14 @@ def _store(records: list[LeadRecord], owners: Mapping[str, User]) -> list[Stored
     for chunk in _chunks(fresh):
         Lead.objects.bulk_create([told[key] for key in chunk], ignore_conflicts=True)
     leads = known | _stored(fresh)
-    rows = []
+    rows, former = [], []
     for record, (key, described) in zip(records, told.items(), strict=True):
+        was = {name: getattr(leads[key], name) for name in REMEMBERED_FIELDS}
         changed = _update(leads[key], described)
+        if changed & REMEMBERED_FIELDS:
+            former.append(FormerPerson(lead=leads[key], until=now, **was))
         rows.append(Stored(leads[key], record, key not in known and not changed, changed))
+    FormerPerson.objects.bulk_create(former, batch_size=CHUNK)
     Lead.objects.bulk_update([row.lead for row in rows if row.changed], STORED_FIELDS, batch_size=500)
     return rows
 

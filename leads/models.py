@@ -6,12 +6,15 @@ from typing import Self
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from agreements.catalogue import CATALOGUE
-from agreements.models import Agreement, Commitment, Step, Version
+from agreements.models import Agreement, Commitment, Version
 from leads import clocks
-from leads.followups import Answer, ExclusionRequest, Task  # noqa: F401 (Django finds the tables here)
+from leads.followups import Answer, Escalation, ExclusionRequest, Task  # noqa: F401 (Django finds the tables here)
 from leads.routing_rules import RoutingCriterion, RoutingRule, RoutingSeat  # noqa: F401 (here too)
+from leads.touches import TouchedDay  # noqa: F401 (and here)
 from slaportal.models import Party, Team, User
 
 
@@ -35,13 +38,13 @@ class Lead(models.Model):
     class State(models.TextChoices):
         """Where a lead stands before and besides its handoffs."""
 
-        WAITING = "waiting", "Waiting: not yet qualified"
-        UNMATCHED = "unmatched", "Unmatched: no agreement covers it"
-        HANDED_OFF = "handed off", "Handed off"
+        WAITING = "waiting", _("Waiting: not yet qualified")
+        UNMATCHED = "unmatched", _("Unmatched: no agreement covers it")
+        HANDED_OFF = "handed off", _("Handed off")
 
     source_system = models.CharField(max_length=60, default="portal")
     external_id = models.CharField(max_length=120)
-    contact_id = models.CharField(max_length=120, blank=True, help_text="The person, in the source system.")
+    contact_id = models.CharField(max_length=120, blank=True, help_text=_("The person, in the source system."))
     name = models.CharField(max_length=200, blank=True)
     email = models.CharField("e-mail", max_length=254, blank=True)
     phone = models.CharField(max_length=60, blank=True)
@@ -56,15 +59,15 @@ class Lead(models.Model):
     campaign = models.CharField(max_length=200, blank=True)
     segment = models.CharField(max_length=120, blank=True)
     attributes = models.JSONField(default=dict, blank=True)
-    engaged_at = models.DateTimeField(null=True, blank=True, help_text="First engagement: where speed to lead begins.")
-    handed_over = models.BooleanField(default=False, help_text="The source says that it was handed to sales (rule A1).")
+    engaged_at = models.DateTimeField(null=True, blank=True, help_text=_("First engagement: speed to lead begins."))
+    handed_over = models.BooleanField(default=False, help_text=_("The source says it was handed to sales (rule A1)."))
     owner = models.ForeignKey(
         User,
         models.PROTECT,
         null=True,
         blank=True,
         related_name="+",
-        help_text="Whom the source names: gets the handoff.",
+        help_text=_("Whom the source names: gets the handoff."),
     )
     received_at = models.DateTimeField()
     state = models.CharField(max_length=10, choices=State, default=State.WAITING, editable=False)
@@ -78,7 +81,7 @@ class Lead(models.Model):
             models.UniqueConstraint(
                 fields=["source_system", "external_id"],
                 name="lead_external_id_unique",
-                violation_error_message="This source system has sent a lead with that id already.",
+                violation_error_message=_("This source system has sent a lead with that id already."),
             )
         ]
         indexes = [
@@ -93,6 +96,25 @@ class Lead(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.email or f"{self.source_system} {self.external_id}"
+
+
+class FormerPerson(models.Model):
+    """Who a lead was before its source said otherwise: attempts that name only a person counted by that (rule A3).
+
+    Read by `leads.as_known`; written by `leads.intake`.
+    """
+
+    lead = models.ForeignKey(Lead, models.CASCADE, related_name="former_persons")
+    until = models.DateTimeField(help_text=_("When its source said otherwise."))
+    contact_id = models.CharField(max_length=120, blank=True)
+    email = models.CharField(max_length=254, blank=True)
+    engaged_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["until", "id"]
+
+    def __str__(self) -> str:
+        return self.contact_id or self.email
 
 
 class HandoffQuerySet(models.QuerySet):
@@ -144,21 +166,21 @@ class Handoff(models.Model):
         MQL = "mql", "MQL"
         SAL = "sal", "SAL"
         SQL = "sql", "SQL"
-        OPPORTUNITY = "opportunity", "Opportunity"
-        WON = "won", "Won"
-        LOST = "lost", "Lost"
-        RECYCLED = "recycled", "Recycled"
-        REJECTED = "rejected", "Rejected"
+        OPPORTUNITY = "opportunity", _("Opportunity")
+        WON = "won", _("Won")
+        LOST = "lost", _("Lost")
+        RECYCLED = "recycled", _("Recycled")
+        REJECTED = "rejected", _("Rejected")
 
     lead = models.ForeignKey(Lead, models.PROTECT, related_name="handoffs")
     number = models.PositiveSmallIntegerField(
-        default=1, help_text="1 is the first; recycled leads come back as 2, 3, …"
+        default=1, help_text=_("1 is the first; recycled leads come back as 2, 3, …")
     )
     agreement = models.ForeignKey(Agreement, models.PROTECT, related_name="handoffs")
     version = models.ForeignKey(Version, models.PROTECT, related_name="handoffs")
     qualified_at = models.DateTimeField()
     known_at = models.DateTimeField(
-        null=True, help_text="When the portal learned of it; what came due before is history and escalates nothing."
+        null=True, help_text=_("When the portal learned of it. Of history, nothing due until then escalates (L4).")
     )
 
     # Copied when it begins; later edits of the lead move nothing (rule A1).
@@ -172,7 +194,7 @@ class Handoff(models.Model):
     below_definition = models.BooleanField(default=False)
     is_complete = models.BooleanField(default=True)
     in_scope = models.BigIntegerField(
-        default=0, help_text="Bit n is set when the lead is in the nth commitment's scope."
+        default=0, help_text=_("Bit n is set when the lead is in the nth commitment's scope.")
     )
 
     # Derived from the facts by `leads.timekeeping`, so that lists need not read them.
@@ -195,7 +217,7 @@ class Handoff(models.Model):
             models.UniqueConstraint(
                 fields=["lead", "number"],
                 name="handoff_number_unique",
-                violation_error_message="This lead was handed off under that number already.",
+                violation_error_message=_("This lead was handed off under that number already."),
             )
         ]
         indexes = [
@@ -221,11 +243,14 @@ class Assignment(models.Model):
     owner = models.ForeignKey(User, models.PROTECT, null=True, related_name="assignments")
     team = models.ForeignKey(Team, models.PROTECT, null=True, related_name="+")
     at = models.DateTimeField()
+    entered_at = models.DateTimeField(
+        null=True, help_text=_("When it was written down; blank in older rows, which were written when they began.")
+    )
     by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     why = models.CharField(max_length=200)
     rule = models.ForeignKey(RoutingRule, models.SET_NULL, null=True, related_name="+")
     is_offer = models.BooleanField(
-        default=False, help_text="In the queue until somebody takes it; else it is routed as soon as somebody is free."
+        default=False, help_text=_("In the queue until somebody takes it; else routed as soon as somebody is free.")
     )
 
     class Meta:
@@ -234,43 +259,43 @@ class Assignment(models.Model):
             models.CheckConstraint(
                 condition=Q(owner__isnull=False, is_offer=False) | Q(owner__isnull=True, team__isnull=False),
                 name="assignment_to_somebody",
-                violation_error_message="A handoff is given to a person, or waits in the queue of a team.",
+                violation_error_message=_("A handoff is given to a person, or waits in the queue of a team."),
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.owner or f'queue of {self.team}'} from {self.at:%Y-%m-%d %H:%M}"
+        return f"{self.owner or gettext('queue of %(team)s') % {'team': self.team}}, {self.at:%Y-%m-%d %H:%M}"
 
 
 class Channel(models.TextChoices):
     """How contact was tried."""
 
-    CALL = "call", "Call"
+    CALL = "call", _("Call")
     EMAIL = "email", "E-mail"
-    MESSAGE = "message", "Message"
-    MEETING = "meeting", "Meeting"
-    NOTE = "note", "Note"
-    OTHER = "other", "Other"
+    MESSAGE = "message", _("Message")
+    MEETING = "meeting", _("Meeting")
+    NOTE = "note", _("Note")
+    OTHER = "other", _("Other")
 
 
 class Direction(models.TextChoices):
     """Who began."""
 
-    OUTBOUND = "outbound", "Outbound"
-    INBOUND = "inbound", "Inbound"
+    OUTBOUND = "outbound", _("Outbound")
+    INBOUND = "inbound", _("Inbound")
 
 
 class AttemptOutcome(models.TextChoices):
     """What came of it; only the first two are two-way."""
 
-    CONNECTED = "connected", "Spoke with them"
-    REPLIED = "replied", "They replied"
-    NO_ANSWER = "no_answer", "No answer"
-    VOICEMAIL = "voicemail", "Left a voicemail"
-    BUSY = "busy", "Busy"
-    SENT = "sent", "Sent"
-    INVALID = "invalid", "Wrong or dead contact data"
-    OTHER = "other", "Other"
+    CONNECTED = "connected", _("Spoke with them")
+    REPLIED = "replied", _("They replied")
+    NO_ANSWER = "no_answer", _("No answer")
+    VOICEMAIL = "voicemail", _("Left a voicemail")
+    BUSY = "busy", _("Busy")
+    SENT = "sent", _("Sent")
+    INVALID = "invalid", _("Wrong or dead contact data")
+    OTHER = "other", _("Other")
 
 
 TWO_WAY = (AttemptOutcome.CONNECTED, AttemptOutcome.REPLIED)
@@ -304,12 +329,14 @@ class Attempt(Voidable):
     contact_id = models.CharField(max_length=120, blank=True)
     email = models.CharField("e-mail", max_length=254, blank=True)
     at = models.DateTimeField()
-    entered_at = models.DateTimeField(help_text="When it was written down; late entries are evidence only (rule A4).")
-    from_system = models.BooleanField(default=False, help_text="From a system of record: counts however late.")
+    entered_at = models.DateTimeField(
+        help_text=_("When it was written down; late entries are evidence only (rule A4).")
+    )
+    from_system = models.BooleanField(default=False, help_text=_("From a system of record: counts however late."))
     channel = models.CharField(max_length=8, choices=Channel, default=Channel.CALL)
     direction = models.CharField(max_length=8, choices=Direction, default=Direction.OUTBOUND)
     outcome = models.CharField(max_length=10, choices=AttemptOutcome, default=AttemptOutcome.NO_ANSWER)
-    automated = models.BooleanField(default=False, help_text="Sent by a machine: never a response.")
+    automated = models.BooleanField(default=False, help_text=_("Sent by a machine: never a response."))
     by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="attempts")
     note = models.TextField(blank=True)
     source_system = models.CharField(max_length=60, default="portal")
@@ -321,12 +348,12 @@ class Attempt(Voidable):
             models.UniqueConstraint(
                 fields=["source_system", "external_id"],
                 name="attempt_external_id_unique",
-                violation_error_message="This source system has sent an attempt with that id already.",
+                violation_error_message=_("This source system has sent an attempt with that id already."),
             ),
             models.CheckConstraint(
                 condition=Q(lead__isnull=False) | ~Q(contact_id="") | ~Q(email=""),
                 name="attempt_names_somebody",
-                violation_error_message="An attempt names its lead, or the person by contact id or e-mail.",
+                violation_error_message=_("An attempt names its lead, or the person by contact id or e-mail."),
             ),
         ]
         indexes = [
@@ -349,9 +376,9 @@ class Attempt(Voidable):
 class Verdict(models.TextChoices):
     """What sales says to a handoff."""
 
-    ACCEPTED = "accepted", "Accepted"
-    RECYCLED = "recycled", "Recycled"
-    REJECTED = "rejected", "Rejected"
+    ACCEPTED = "accepted", _("Accepted")
+    RECYCLED = "recycled", _("Recycled")
+    REJECTED = "rejected", _("Rejected")
 
 
 class ReasonCode(models.Model):
@@ -359,15 +386,15 @@ class ReasonCode(models.Model):
 
     code = models.SlugField(max_length=40, unique=True)
     label = models.CharField(max_length=120)
-    for_recycled = models.BooleanField("fits recycled", default=True)
-    for_rejected = models.BooleanField("fits rejected", default=True)
-    is_quality = models.BooleanField("about quality", default=False, help_text="Counts against acceptance rate.")
+    for_recycled = models.BooleanField(_("fits recycled"), default=True)
+    for_rejected = models.BooleanField(_("fits rejected"), default=True)
+    is_quality = models.BooleanField(_("about quality"), default=False, help_text=_("Counts against acceptance rate."))
     needs_contact = models.BooleanField(
-        default=True, help_text="Only contact can tell; without it, running clocks end with the handoff (rule C7)."
+        default=True, help_text=_("Only contact can tell; without it, running clocks end with the handoff (rule C7).")
     )
-    needs_attempts = models.PositiveSmallIntegerField(default=0, help_text="So many attempts must come before it.")
+    needs_attempts = models.PositiveSmallIntegerField(default=0, help_text=_("So many attempts must come before it."))
     undelivered = models.BooleanField(
-        "not delivered", default=False, help_text="Duplicate or unusable: leaves marketing's volume."
+        _("not delivered"), default=False, help_text=_("Duplicate or unusable: leaves marketing's volume.")
     )
     is_active = models.BooleanField("offered", default=True)
 
@@ -392,8 +419,8 @@ class Disposition(Voidable):
     from_system = models.BooleanField(default=False)
     by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     note = models.TextField(blank=True)
-    back_on = models.DateField(null=True, blank=True, help_text="When a recycled lead may come back.")
-    criterion = models.CharField(max_length=300, blank=True, help_text="What of the definition failed, says sales.")
+    back_on = models.DateField(null=True, blank=True, help_text=_("When a recycled lead may come back."))
+    criterion = models.CharField(max_length=300, blank=True, help_text=_("What of the definition failed, says sales."))
 
     class Meta:
         ordering = ["at", "id"]
@@ -401,12 +428,12 @@ class Disposition(Voidable):
             models.CheckConstraint(
                 condition=~Q(verdict="accepted") | Q(reason__isnull=True),
                 name="disposition_accepted_without_reason",
-                violation_error_message="Accepting needs no reason.",
+                violation_error_message=_("Accepting needs no reason."),
             ),
             models.CheckConstraint(
                 condition=Q(back_on=None) | Q(verdict="recycled"),
                 name="disposition_back_when_recycled",
-                violation_error_message="Only what is recycled comes back.",
+                violation_error_message=_("Only what is recycled comes back."),
             ),
         ]
 
@@ -420,10 +447,10 @@ class Outcome(Voidable):
     class Kind(models.TextChoices):
         """The steps after sales accepted."""
 
-        MEETING = "meeting", "Meeting held"
-        OPPORTUNITY = "opportunity", "Opportunity"
-        WON = "won", "Won"
-        LOST = "lost", "Lost"
+        MEETING = "meeting", _("Meeting held")
+        OPPORTUNITY = "opportunity", _("Opportunity")
+        WON = "won", _("Won")
+        LOST = "lost", _("Lost")
 
     handoff = models.ForeignKey(Handoff, models.CASCADE, related_name="outcomes")
     kind = models.CharField(max_length=12, choices=Kind)
@@ -440,7 +467,7 @@ class Outcome(Voidable):
                 fields=["handoff", "kind"],
                 condition=Q(voided_at=None),
                 name="outcome_once",
-                violation_error_message="This handoff has that outcome already.",
+                violation_error_message=_("This handoff has that outcome already."),
             )
         ]
 
@@ -455,6 +482,12 @@ class Hold(models.Model):
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=200)
+    entered_at = models.DateTimeField(
+        null=True, help_text=_("When it was written down; blank in older rows, which were written when they began.")
+    )
+    release_entered_at = models.DateTimeField(
+        null=True, help_text=_("When its end was written down; blank in older rows, which were written at their end.")
+    )
     by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     released_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
 
@@ -464,7 +497,7 @@ class Hold(models.Model):
             models.CheckConstraint(
                 condition=Q(ended_at__isnull=True) | Q(ended_at__gte=F("started_at")),
                 name="hold_ends_after_start",
-                violation_error_message="A hold cannot end before it begins.",
+                violation_error_message=_("A hold cannot end before it begins."),
             )
         ]
 
@@ -484,14 +517,14 @@ class Dispute(models.Model):
     """Sales asks marketing, who owes an answer; or marketing disputes a decision of sales, and RevOps decides (N10)."""
 
     handoff = models.ForeignKey(Handoff, models.CASCADE, related_name="disputes")
-    party = models.CharField(max_length=12, choices=Party, default=Party.SALES, help_text="Who opened it.")
+    party = models.CharField(max_length=12, choices=Party, default=Party.SALES, help_text=_("Who opened it."))
     opened_at = models.DateTimeField()
     opened_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     comment = models.TextField()
     answered_at = models.DateTimeField(null=True)
     answered_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     answer = models.TextField(blank=True)
-    upheld = models.BooleanField(default=False, help_text="The disposition counts as accepted (acceptance rate).")
+    upheld = models.BooleanField(default=False, help_text=_("The disposition counts as accepted (acceptance rate)."))
 
     objects = DisputeQuerySet.as_manager()
 
@@ -501,7 +534,7 @@ class Dispute(models.Model):
             models.CheckConstraint(
                 condition=Q(answered_at__isnull=True) | Q(answered_at__gte=F("opened_at")),
                 name="dispute_answered_after_opening",
-                violation_error_message="An answer cannot come before the question.",
+                violation_error_message=_("An answer cannot come before the question."),
             )
         ]
 
@@ -547,7 +580,7 @@ class Clock(models.Model):
     """One commitment on one handoff: what `leads.clocks.evaluate` said last. Written by `leads.timekeeping` only."""
 
     class State(models.IntegerChoices):
-        """Ordered so that the least state of a handoff's clocks is the handoff's state (rule N2)."""
+        """Ordered so that the least is the handoff's state (rule N2). Its words have no language (`display.state`)."""
 
         MISSED = clocks.MISSED, "missed"
         OPEN = clocks.OPEN, "open"
@@ -556,19 +589,19 @@ class Clock(models.Model):
 
     handoff = models.ForeignKey(Handoff, models.CASCADE, related_name="clocks")
     commitment = models.ForeignKey(Commitment, models.PROTECT, related_name="clocks")
-    subject = models.BigIntegerField(default=0, help_text="Id of the assignment or dispute it is about, else 0.")
+    subject = models.BigIntegerField(default=0, help_text=_("Id of the assignment or dispute it is about, else 0."))
     state = models.SmallIntegerField(choices=State)
-    rule = models.CharField(max_length=24, help_text="The rule that decided, by name (docs/numbers.md).")
-    decides = models.BooleanField(default=True, help_text="It gives the handoff its state for the commitment (N2).")
+    rule = models.CharField(max_length=24, help_text=_("The rule that decided, by name (docs/numbers.md)."))
+    decides = models.BooleanField(default=True, help_text=_("It gives the handoff its state for the commitment (N2)."))
     started_at = models.DateTimeField(null=True)
-    due_at = models.DateTimeField(null=True, help_text="The allowance is used up (rule C2).")
-    look_at = models.DateTimeField(null=True, help_text="After this moment an open clock has missed (rule C1).")
+    due_at = models.DateTimeField(null=True, help_text=_("The allowance is used up (rule C2)."))
+    look_at = models.DateTimeField(null=True, help_text=_("After this moment an open clock has missed (rule C1)."))
     stopped_at = models.DateTimeField(null=True)
-    elapsed_seconds = models.FloatField(null=True, help_text="Business seconds from start to stop.")
-    next_step_at = models.DateTimeField(null=True, help_text="After this moment a step of its ladder is due.")
-    next_step = models.SmallIntegerField(null=True, help_text="Which one, as counted in the terms.")
+    elapsed_seconds = models.FloatField(null=True, help_text=_("Business seconds from start to stop."))
+    next_step_at = models.DateTimeField(null=True, help_text=_("After this moment a step of its ladder is due."))
+    next_step = models.SmallIntegerField(null=True, help_text=_("Which one, as counted in the terms."))
     charged_to = models.ForeignKey(
-        Assignment, models.SET_NULL, null=True, related_name="+", help_text="The assignment it is counted for (N4)."
+        Assignment, models.SET_NULL, null=True, related_name="+", help_text=_("The assignment it is counted for (N4).")
     )
 
     objects = ClockQuerySet.as_manager()
@@ -579,52 +612,28 @@ class Clock(models.Model):
             models.UniqueConstraint(
                 fields=["handoff", "commitment", "subject"],
                 name="clock_unique",
-                violation_error_message="This handoff has that clock already.",
+                violation_error_message=_("This handoff has that clock already."),
             ),
             models.CheckConstraint(
                 condition=Q(state__in=[0, 1, 2, 3]),
                 name="clock_state_known",
-                violation_error_message="A clock is missed, open, met or excluded.",
+                violation_error_message=_("A clock is missed, open, met or excluded."),
             ),
         ]
         indexes = [
             # The tick: only clocks still running; one that missed leaves the index.
             models.Index(fields=["look_at"], name="clock_due", condition=Q(state=1, look_at__isnull=False)),
+            # leads.board: what was missed today, and at the last bell; without a limit nothing is due.
+            models.Index(fields=["due_at"], name="clock_missed", condition=Q(state=0, due_at__isnull=False)),
             # leads.escalations: only clocks of which a step is still to come.
             models.Index(fields=["next_step_at"], name="clock_step", condition=Q(next_step_at__isnull=False)),
+            # worklist.listing: what is owed of five hundred handoffs, of which it alone is read and not the table.
+            models.Index(
+                fields=["handoff", "due_at", "state", "commitment", "subject", "charged_to", "id"],
+                name="clock_owed",
+                condition=Q(state__in=[0, 1], stopped_at=None, due_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.commitment}: {self.get_state_display()}"
-
-
-class Escalation(models.Model):
-    """A step of the ladder that came due for a clock: what was done, or why not. Each comes due once."""
-
-    class State(models.TextChoices):
-        """What became of it. One that never came due, because its clock stopped before, has no row: it is cancelled."""
-
-        FIRED = "fired", "Fired"
-        SKIPPED = "skipped", "Skipped"
-
-    handoff = models.ForeignKey(Handoff, models.CASCADE, related_name="escalations")
-    step = models.ForeignKey(Step, models.PROTECT, related_name="escalations")
-    subject = models.BigIntegerField(default=0, help_text="Of its clock: id of the assignment or dispute, else 0.")
-    state = models.CharField(max_length=7, choices=State)
-    due_at = models.DateTimeField()
-    at = models.DateTimeField(help_text="When it was looked at.")
-    is_late = models.BooleanField(default=False, help_text="It came due while nothing was running.")
-    what = models.CharField(max_length=300, help_text="What was done, or why nothing was.")
-
-    class Meta:
-        ordering = ["at", "id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["handoff", "step", "subject"],
-                name="escalation_once",
-                violation_error_message="This step has come due for that clock already.",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.step} ({self.get_state_display().lower()})"

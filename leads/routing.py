@@ -11,6 +11,7 @@ from typing import Self
 
 from django.db import transaction
 from django.db.models import OuterRef, Subquery, prefetch_related_objects
+from django.utils.translation import gettext, gettext_lazy
 
 from agreements.models import Agreement
 from leads import roster, routing_notices, timekeeping, tracking
@@ -25,8 +26,8 @@ LONGEST_WHY = Assignment._meta.get_field("why").max_length
 # Waiting handoffs of one transaction, and ids of one question.
 BATCH, CHUNK = 500, 5_000
 
-NAMED = "named by the source"
-TAKEN = "taken from the queue"
+NAMED = gettext_lazy("named by the source")
+TAKEN = gettext_lazy("taken from the queue")
 
 
 @dataclass
@@ -72,7 +73,7 @@ def start(begun: Sequence[Handoff], *, by: User | None, now: datetime) -> list[A
     for handoff in begun:
         if owner := named.get(handoff.lead.owner_id):
             team_id, at = owner.team_id or handoff.agreement.sales_team_id, handoff.qualified_at
-            rows.append(Assignment(handoff=handoff, owner=owner, team_id=team_id, at=at, by=by, why=NAMED))
+            rows.append(Assignment(handoff=handoff, owner=owner, team_id=team_id, at=at, by=by, why=str(NAMED)))
         else:
             rows.append(_chosen(handoff, next(chosen), at=now, by=by))
     return _write(rows, {}, by=by, now=now)
@@ -111,9 +112,13 @@ def assign(items: Sequence[tuple[Handoff, User]], *, why: str, by: User | None, 
     handoffs = tracking.locked(handoff for handoff, _ in items)
     for pk, handoff in handoffs.items():
         if not owners[pk].is_active:
-            raise Refused(f"{owners[pk]} cannot log in, so {handoff} cannot be worked by them.")
+            raise Refused(
+                gettext("%(person)s cannot log in, so %(handoff)s cannot be worked by them."),
+                person=owners[pk],
+                handoff=handoff,
+            )
         if handoff.ended_at is not None:
-            raise Refused(f"{handoff} has ended; it needs no owner any more.")
+            raise Refused(gettext("%(handoff)s has ended; it needs no owner any more."), handoff=handoff)
     moved = [handoff for pk, handoff in handoffs.items() if handoff.owner_id != owners[pk].pk]
     lock_teams({owners[handoff.pk].team_id for handoff in moved} - {None})
     pasts = _pasts(moved)
@@ -169,20 +174,30 @@ def take(handoff: Handoff, *, by: User, now: datetime) -> Assignment:
     (fresh,) = tracking.locked([handoff]).values()
     prefetch_related_objects([fresh], "lead", "owner", "team")
     if fresh.ended_at is not None:
-        raise Refused(f"{fresh} has ended; it needs no owner any more.")
+        raise Refused(gettext("%(lead)s has ended; it needs no owner any more."), lead=fresh)
     if fresh.owner is not None:
-        whose = "yours" if fresh.owner_id == by.pk else f"{fresh.owner}’s"
-        raise Refused(f"{fresh} is {whose} already.")
+        if fresh.owner_id == by.pk:
+            raise Refused(gettext("%(lead)s is yours already."), lead=fresh)
+        raise Refused(gettext("%(lead)s is %(owner)s’s already."), lead=fresh, owner=fresh.owner)
     if fresh.team is None or fresh.team_id != by.team_id or not by.has_role(roles.REP):
-        raise Refused(f"{fresh} waits for the reps of {fresh.team or 'another team'}; only they can take it.")
+        raise Refused(
+            gettext("%(lead)s waits for the reps of %(team)s; only they can take it."),
+            lead=fresh,
+            team=fresh.team or gettext("another team"),
+        )
     pasts = _pasts([fresh])
     if by.pk in pasts[fresh.pk].lost:
-        raise Refused(f"{fresh} was taken from you, so somebody else has to take it.")
+        raise Refused(gettext("%(lead)s was taken from you, so somebody else has to take it."), lead=fresh)
     lock_teams([by.team_id])
     (rep,) = roster.members((), people=[by.pk], now=now)
     if rep.is_full:
-        raise Refused(f"You have {rep.open} of {rep.most} open. Finish one before you take {fresh}.")
-    row = Assignment(handoff=fresh, owner=by, team=fresh.team, at=_after(pasts[fresh.pk], now), by=by, why=TAKEN)
+        raise Refused(
+            gettext("You have %(open)s of %(most)s open. Finish one before you take %(lead)s."),
+            open=rep.open,
+            most=rep.most,
+            lead=fresh,
+        )
+    row = Assignment(handoff=fresh, owner=by, team=fresh.team, at=_after(pasts[fresh.pk], now), by=by, why=str(TAKEN))
     return _write_and_evaluate([row], pasts, by=by, now=now)[0]
 
 
@@ -256,6 +271,8 @@ def _write(
     rows: Sequence[Assignment], pasts: Mapping[int, Past], *, by: User | None, now: datetime
 ) -> list[Assignment]:
     """Write assignments, and tell whoever gets something, loses something or has to find somebody."""
+    for row in rows:
+        row.entered_at = now
     created = Assignment.objects.bulk_create(rows, batch_size=CHUNK)
     losers = {pk: past.last.owner for pk, past in pasts.items() if past.last and past.last.owner}
     routing_notices.tell(created, losers, by=by, now=now)
@@ -279,11 +296,11 @@ def _after(past: Past, now: datetime) -> datetime:
 def _refuse_ended(handoffs: Iterable[Handoff]) -> None:
     for handoff in handoffs:
         if handoff.ended_at is not None:
-            raise Refused(f"{handoff} has ended; it needs no owner any more.")
+            raise Refused(gettext("%(handoff)s has ended; it needs no owner any more."), handoff=handoff)
 
 
 def _of(why: str | Mapping[int, str], handoff: Handoff) -> str:
-    return why if isinstance(why, str) else why[handoff.pk]
+    return why[handoff.pk] if isinstance(why, Mapping) else str(why)
 
 
 def _short(why: str) -> str:

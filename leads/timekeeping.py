@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from django.db import connection, transaction
@@ -13,7 +15,7 @@ from agreements import terms
 from agreements.calendars import Closure, closures_by_calendar
 from agreements.models import Version, local_midnight
 from agreements.terms import Terms
-from leads import clock_rows, clocks, facts, stages
+from leads import clock_rows, clocks, facts, stages, touches
 from leads.history import Facts
 from leads.models import Clock, Handoff
 
@@ -43,8 +45,8 @@ def evaluated_together(*, now: datetime) -> Iterator[None]:
 def evaluate_handoffs(ids: Iterable[int], *, now: datetime) -> int:
     """Evaluate these handoffs at `now` and write what changed: their clocks, stage, owner and end. Returns how many.
 
-    Verbs call it in the transaction of their fact. The handoffs are locked first, so that of two evaluations the
-    later one sees the facts of the earlier.
+    Verbs call it in the transaction of their fact, which it ends with its own. The handoffs are locked first, so that
+    of two evaluations the later one sees the facts of the earlier.
     """
     wanted = sorted({int(number) for number in ids})
     if (waiting := _together.get()) is not None:
@@ -52,7 +54,8 @@ def evaluate_handoffs(ids: Iterable[int], *, now: datetime) -> int:
         return 0
     done = 0
     for begin in range(0, len(wanted), RANGE):
-        with transaction.atomic():
+        # Within a verb it stands and falls with the fact, so it needs no savepoint.
+        with transaction.atomic(savepoint=False):
             done += _evaluate_locked(lock(wanted[begin : begin + RANGE]), now)
     return done
 
@@ -137,15 +140,43 @@ def _evaluate_locked(rows: Sequence[tuple[int, int]], now: datetime) -> int:
     for handoff_id, version_id in rows:
         by_version.setdefault(version_id, []).append(handoff_id)
     closures = closures_by_calendar()
-    for version in Version.objects.filter(pk__in=by_version).prefetch_related("commitments__steps"):
-        agreed = terms.of(version)
-        promises, steps = promises_of(version, agreed), steps_of(version, agreed)
+    versions = Version.objects.filter(pk__in=by_version).select_related("agreement")
+    for version in versions.only("terms_hash", "created_at", "agreement__time_zone"):
+        agreed, promises, steps = _signed(version)
         ids = by_version[version.pk]
         history = facts.load(ids, agreed, version.agreement_id, promises=promises, steps=steps)
         verdicts = clocks.evaluate(agreed, agreed.business_times(closures), history, max(now, newest(history)))
-        clock_rows.write(history.handoffs["id"], sorted(promises, key=promises.__getitem__), verdicts)
-        _write_handoffs(history)
+        changed = clock_rows.write(history.handoffs["id"], sorted(promises, key=promises.__getitem__), verdicts)
+        changed = np.union1d(changed, _write_handoffs(history))
+        touches.note(version.agreement, history.handoffs["qualified_at"][np.isin(history.handoffs["id"], changed)])
     return len(rows)
+
+
+class Signed(NamedTuple):
+    """What handoffs of a version are judged by: its terms, and which of their promises and steps its rows stand for."""
+
+    terms: Terms
+    promises: dict[int, int]
+    steps: dict[int, tuple[int, int]]
+
+
+def _signed(version: Version) -> Signed:
+    """What is frozen is read once by each process, because nothing of it can change; a draft each time."""
+    if not version.terms_hash:
+        return _read(version.pk)
+    return read_once(version.pk, version.terms_hash, version.created_at)
+
+
+def _read(pk: int) -> Signed:
+    version = Version.objects.prefetch_related("commitments__steps").get(pk=pk)
+    agreed = terms.of(version)
+    return Signed(agreed, promises_of(version, agreed), steps_of(version, agreed))
+
+
+@lru_cache(maxsize=256)
+def read_once(pk: int, _terms_hash: str, _created_at: datetime) -> Signed:
+    """The hash and the moment tell a version from one of another database with the same id, such as a restored one."""
+    return _read(pk)
 
 
 def promises_of(version: Version, agreed: Terms) -> dict[int, int]:
@@ -180,8 +211,8 @@ def newest(history: Facts) -> datetime:
     return known[~np.isnat(known)].max().astype(datetime).replace(tzinfo=UTC)
 
 
-def _write_handoffs(history: Facts) -> None:
-    """Keep the handoffs' own rows up to date with their facts: owner, team, stage, end."""
+def _write_handoffs(history: Facts) -> np.ndarray:
+    """Keep the handoffs' own rows up to date with their facts: owner, team, stage, end. Ids of those that changed."""
     rows, stored = history.assignments["row"], history.handoffs
     owner, team = np.zeros(len(stored), "i8"), np.zeros(len(stored), "i8")
     owner[rows], team[rows] = history.assignments["owner"], history.assignments["team"]
@@ -190,7 +221,7 @@ def _write_handoffs(history: Facts) -> None:
     same = (stored["owner"] == owner) & (stored["team"] == team) & (stored["stage"] == stage) & same_end
     changed = np.flatnonzero(~same)
     if not len(changed):
-        return
+        return stored["id"][:0]
     adapt = connection.ops.adapt_datetimefield_value
     updates = [
         (owner_id or None, team_id or None, STAGES[stage_at], moment and adapt(moment.replace(tzinfo=UTC)), handoff_id)
@@ -207,3 +238,4 @@ def _write_handoffs(history: Facts) -> None:
         cursor.executemany(
             "UPDATE leads_handoff SET owner_id = %s, team_id = %s, stage = %s, ended_at = %s WHERE id = %s", updates
         )
+    return stored["id"][changed]
