@@ -20,9 +20,12 @@ def in_words(handoff: Handoff, before: dict[int, int]) -> str:
         if not clock.commitment.catalogue.has_limit or before.get(clock.pk) == clock.state:
             continue
         if clock.state == Clock.State.MET:
-            words.append(f"{clock.commitment} met after {timeline.spent(clock)}.")
+            words.append(
+                _("%(commitment)s met after %(spent)s.")
+                % {"commitment": clock.commitment, "spent": timeline.spent(clock)}
+            )
         elif clock.state == Clock.State.MISSED:
-            words.append(f"{clock.commitment} missed.")
+            words.append(_("%(commitment)s missed.") % {"commitment": clock.commitment})
     return " ".join(words)
 
 
@@ -30,6 +33,7 @@ def stopped_by(handoff: Handoff, facts: Sequence[Attempt | Disposition]) -> str:
     """Which promises with a time limit these new facts stopped, in time or too late."""
     moments = {fact.at for fact in facts}
     stopped = Clock.objects.filter(handoff=handoff, stopped_at__in=moments).select_related("commitment")
+    stopped = stopped.only("state", "elapsed_seconds", "commitment__title", "commitment__kind")
     said = {
         Clock.State.MET: _("%(promise)s met after %(time)s."),
         Clock.State.MISSED: _("%(promise)s: too late, after %(time)s."),

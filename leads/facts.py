@@ -10,11 +10,14 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from django.conf import settings
 from django.db import connection
+from django.utils.module_loading import import_string
 
 from agreements.terms import Terms
 from leads import history
 from leads.models import TWO_WAY, AttemptOutcome, Channel, Direction, Handoff, Outcome, Verdict
+from leads.periods import parse
 from slaportal.models import Party
 
 # Besides what the rules read, what the handoff's own row shows: its owner and how far it came.
@@ -25,6 +28,8 @@ HANDOFF = np.dtype([*history.HANDOFF.descr, ("owner", "i8"), ("team", "i8"), ("s
 OUTCOME_KINDS = tuple(Outcome.Kind.values)
 POSTGRES_EPOCH = np.datetime64("2000-01-01", "us").astype("i8")
 MINUS_INFINITY = np.iinfo("i8").min
+# The facts of so many handoffs are read in one go.
+FEW = 100
 
 
 def is_postgresql() -> bool:
@@ -34,10 +39,11 @@ def is_postgresql() -> bool:
 
 def picked(ids: Sequence[int]) -> tuple[str, list[object]]:
     """SQL of a one-column table `picked(id)` that holds `ids`, with its parameters."""
-    numbers = [int(number) for number in ids]
+    numbers = json.dumps([int(number) for number in ids])
     if is_postgresql():
-        return "picked(id) AS (SELECT unnest(%s::bigint[]))", [numbers]
-    return "picked(id) AS (SELECT value FROM json_each(%s))", [json.dumps(numbers)]
+        # An array as PostgreSQL writes it: psycopg looks for quotes in each number of a list.
+        return "picked(id) AS (SELECT unnest(%s::bigint[]))", [f"{{{numbers[1:-1]}}}"]
+    return "picked(id) AS (SELECT value FROM json_each(%s))", [numbers]
 
 
 def columns(sql: str, parameters: Sequence[object], dtype: np.dtype, *, given: str = "") -> np.ndarray:
@@ -55,10 +61,43 @@ def columns(sql: str, parameters: Sequence[object], dtype: np.dtype, *, given: s
                 empty = None if dtype[name].kind == "M" else 0
                 out[name] = np.array([empty if value is None else value for value in values], dtype[name])
             return out
-        names = [f"c{index}" for index in range(len(dtype.names))]
-        sent = ", ".join(_sent(name, dtype[index]) for index, name in enumerate(names))
-        cursor.execute(f"{given}SELECT count(*), {sent} FROM ({sql}) AS q({', '.join(names)})", parameters)
+        cursor.execute(given + _in_one_row(sql, dtype), parameters)
         count, *blocks = cursor.fetchone()
+    return _rows(count, blocks, dtype)
+
+
+def several(
+    asked: Mapping[str, tuple[str, np.dtype]], parameters: Sequence[object], *, given: str
+) -> dict[str, np.ndarray]:
+    """The rows of several SELECTs over the same `given`, each as `columns` has them.
+
+    PostgreSQL answers them in one go, which spares a click most of what it waits for. It is for few rows: of many each
+    SELECT is better planned alone.
+    """
+    if not is_postgresql():
+        return {name: columns(sql, parameters, dtype, given=given) for name, (sql, dtype) in asked.items()}
+    width = max(len(dtype.names) for _sql, dtype in asked.values())
+    parts = [
+        _in_one_row(sql, dtype, f"{place}, ", ", NULL::bytea" * (width - len(dtype.names)))
+        for place, (sql, dtype) in enumerate(asked.values())
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH {given} " + " UNION ALL ".join(parts), parameters)
+        answers = {place: answer for place, *answer in cursor.fetchall()}
+    return {
+        name: _rows(answers[place][0], answers[place][1 : 1 + len(dtype.names)], dtype)
+        for place, (name, (_sql, dtype)) in enumerate(asked.items())
+    }
+
+
+def _in_one_row(sql: str, dtype: np.dtype, before: str = "", after: str = "") -> str:
+    """SQL of PostgreSQL that has one row for all of a SELECT: how many there are, and each column as one block."""
+    names = [f"c{index}" for index in range(len(dtype.names))]
+    sent = ", ".join(_sent(name, dtype[index]) for index, name in enumerate(names))
+    return f"SELECT {before}count(*), {sent}{after} FROM ({sql}) AS q({', '.join(names)})"
+
+
+def _rows(count: int, blocks: Sequence[bytes | None], dtype: np.dtype) -> np.ndarray:
     out = np.empty(count, dtype)
     for name, block in zip(dtype.names, blocks, strict=True):
         out[name] = _received(block or b"", dtype[name])
@@ -100,83 +139,31 @@ def load(
     its id, of which promise it is and which of its steps.
     """
     given, parameters = picked(ids)
-    stages = _coded("h.stage", Handoff.Stage.values)
-    handoffs = columns(
-        "SELECT h.id, h.qualified_at, h.number = 1, h.below_definition, h.is_complete, h.in_scope, 1, h.known_at, "
-        f"h.owner_id, h.team_id, {stages}, h.ended_at FROM picked JOIN leads_handoff h ON h.id = picked.id",
-        parameters,
-        HANDOFF,
-        given=given,
-    )
+    asked = dict(ASKED)
+    if promises:
+        asked["exclusions"] = EXCLUSIONS
+    if steps:
+        asked["escalations"] = ESCALATIONS
+    if len(ids) <= FEW:
+        found = several(asked, parameters, given=given)
+    else:
+        found = {name: columns(sql, parameters, dtype, given=given) for name, (sql, dtype) in asked.items()}
+    handoffs = found.pop("handoffs")
     handoffs.sort(order="id")
     if terms.monthly_cap is not None and len(handoffs):
         handoffs["month_rank"] = month_ranks(handoffs, agreement_id, ZoneInfo(terms.time_zone))
-
-    def events(sql: str, dtype: np.dtype) -> np.ndarray:
-        found = columns(sql, parameters, dtype, given=given)
-        found["row"] = np.searchsorted(handoffs["id"], found["row"])
-        return found[np.lexsort((found["id"], found["at"], found["row"]))]
-
-    entered = "CASE WHEN f.from_system THEN NULL ELSE f.entered_at END"
-    return history.Facts(
-        handoffs=handoffs,
-        assignments=events(
-            "SELECT f.handoff_id, f.at, f.id, f.owner_id IS NOT NULL, f.owner_id, f.team_id "
-            "FROM picked JOIN leads_assignment f ON f.handoff_id = picked.id",
-            ASSIGNMENT,
-        ),
-        attempts=events(_attempts(entered), history.ATTEMPT),
-        dispositions=events(
-            f"SELECT f.handoff_id, f.at, f.id, {entered}, {_coded('f.verdict', Verdict.values)}, "
-            "f.reason_id IS NOT NULL, r.is_quality, r.needs_contact, r.needs_attempts, r.undelivered "
-            "FROM picked JOIN leads_disposition f ON f.handoff_id = picked.id "
-            "LEFT JOIN leads_reasoncode r ON r.id = f.reason_id WHERE f.voided_at IS NULL",
-            history.DISPOSITION,
-        ),
-        outcomes=events(
-            f"SELECT f.handoff_id, f.at, f.id, {entered}, {_coded('f.kind', OUTCOME_KINDS)} "
-            "FROM picked JOIN leads_outcome f ON f.handoff_id = picked.id WHERE f.voided_at IS NULL",
-            OUTCOME,
-        ),
-        holds=events(
-            "SELECT f.handoff_id, f.started_at, f.id, f.ended_at "
-            "FROM picked JOIN leads_hold f ON f.handoff_id = picked.id",
-            history.HOLD,
-        ),
-        disputes=events(
-            f"SELECT f.handoff_id, f.opened_at, f.id, f.answered_at, f.upheld, f.party = '{Party.SALES}' "
-            "FROM picked JOIN leads_dispute f ON f.handoff_id = picked.id",
-            history.DISPUTE,
-        ),
-        escalations=_escalations(given, parameters, handoffs, steps) if steps else history.NO_ESCALATIONS,
-        exclusions=_exclusions(given, parameters, handoffs, promises) if promises else history.NO_EXCLUSIONS,
-    )
-
-
-def _exclusions(
-    given: str, parameters: Sequence[object], handoffs: np.ndarray, promises: Mapping[int, int]
-) -> np.ndarray:
-    """What RevOps took out of a promise. The query has a commitment's id where the promise's index is put."""
-    sql = (
-        "SELECT f.handoff_id, f.decided_at, f.commitment_id "
-        "FROM picked JOIN leads_exclusionrequest f ON f.handoff_id = picked.id WHERE f.granted"
-    )
-    found = columns(sql, parameters, history.EXCLUSION, given=given)
-    found["row"] = np.searchsorted(handoffs["id"], found["row"])
-    found["promise"] = [promises[number] for number in found["promise"].tolist()]
-    return found
-
-
-def _escalations(
-    given: str, parameters: Sequence[object], handoffs: np.ndarray, steps: Mapping[int, tuple[int, int]]
-) -> np.ndarray:
-    """Steps of ladders that were looked at. The query has a step's id where its promise and place are put."""
-    sql = "SELECT f.handoff_id, f.step_id, f.subject, 0 FROM picked JOIN leads_escalation f ON f.handoff_id = picked.id"
-    found = columns(sql, parameters, history.ESCALATION, given=given)
-    places = np.array([steps[number] for number in found["promise"].tolist()], "i8").reshape(-1, 2)
-    found["row"] = np.searchsorted(handoffs["id"], found["row"])
-    found["promise"], found["step"] = places[:, 0], places[:, 1]
-    return found
+    for name, rows in found.items():
+        rows["row"] = np.searchsorted(handoffs["id"], rows["row"])
+        if name in EVENTS:
+            found[name] = rows[np.lexsort((rows["id"], rows["at"], rows["row"]))]
+    if promises:
+        of_promise = found["exclusions"]["promise"]
+        of_promise[:] = [promises[number] for number in of_promise.tolist()]
+    if steps:
+        seen = found["escalations"]
+        places = np.array([steps[number] for number in seen["promise"].tolist()], "i8").reshape(-1, 2)
+        seen["promise"], seen["step"] = places[:, 0], places[:, 1]
+    return history.Facts(handoffs=handoffs, **found)
 
 
 TRY = np.dtype([*history.ATTEMPT.descr, ("outcome", "i8")])
@@ -220,23 +207,88 @@ def _coded(column: str, values: Sequence[str]) -> str:
     return f"CASE {column} {cases} END"
 
 
+_HUMANS_ENTRY = "CASE WHEN f.from_system THEN NULL ELSE f.entered_at END"
+# What `load` reads, as SELECTs of the fields of an array. All but handoffs have a handoff's id where its row is put.
+ASKED = {
+    "handoffs": (
+        "SELECT h.id, h.qualified_at, h.number = 1, h.below_definition, h.is_complete, h.in_scope, 1, h.known_at, "
+        f"h.owner_id, h.team_id, {_coded('h.stage', Handoff.Stage.values)}, h.ended_at "
+        "FROM picked JOIN leads_handoff h ON h.id = picked.id",
+        HANDOFF,
+    ),
+    "assignments": (
+        "SELECT f.handoff_id, f.at, f.id, f.owner_id IS NOT NULL, f.owner_id, f.team_id "
+        "FROM picked JOIN leads_assignment f ON f.handoff_id = picked.id",
+        ASSIGNMENT,
+    ),
+    "attempts": (_attempts(_HUMANS_ENTRY), history.ATTEMPT),
+    "dispositions": (
+        f"SELECT f.handoff_id, f.at, f.id, {_HUMANS_ENTRY}, {_coded('f.verdict', Verdict.values)}, "
+        "f.reason_id IS NOT NULL, r.is_quality, r.needs_contact, r.needs_attempts, r.undelivered "
+        "FROM picked JOIN leads_disposition f ON f.handoff_id = picked.id "
+        "LEFT JOIN leads_reasoncode r ON r.id = f.reason_id WHERE f.voided_at IS NULL",
+        history.DISPOSITION,
+    ),
+    "outcomes": (
+        f"SELECT f.handoff_id, f.at, f.id, {_HUMANS_ENTRY}, {_coded('f.kind', OUTCOME_KINDS)} "
+        "FROM picked JOIN leads_outcome f ON f.handoff_id = picked.id WHERE f.voided_at IS NULL",
+        OUTCOME,
+    ),
+    "holds": (
+        "SELECT f.handoff_id, f.started_at, f.id, f.ended_at FROM picked JOIN leads_hold f ON f.handoff_id = picked.id",
+        history.HOLD,
+    ),
+    "disputes": (
+        f"SELECT f.handoff_id, f.opened_at, f.id, f.answered_at, f.upheld, f.party = '{Party.SALES}' "
+        "FROM picked JOIN leads_dispute f ON f.handoff_id = picked.id",
+        history.DISPUTE,
+    ),
+}
+# These are in the order of their handoff, their time and their id.
+EVENTS = tuple(name for name in ASKED if name != "handoffs")
+# What RevOps took out of a promise. It has a commitment's id where the promise's index is put.
+EXCLUSIONS = (
+    "SELECT f.handoff_id, f.decided_at, f.commitment_id "
+    "FROM picked JOIN leads_exclusionrequest f ON f.handoff_id = picked.id WHERE f.granted",
+    history.EXCLUSION,
+)
+# Steps of ladders that were looked at. It has a step's id where its promise and place are put.
+ESCALATIONS = (
+    "SELECT f.handoff_id, f.step_id, f.subject, 0 FROM picked JOIN leads_escalation f ON f.handoff_id = picked.id",
+    history.ESCALATION,
+)
+
+
 def month_ranks(handoffs: np.ndarray, agreement_id: int, zone: ZoneInfo) -> np.ndarray:
-    """Each handoff's place in its local month by (`qualified_at`, id), 1 for the first (rule N7)."""
+    """Each handoff's place in its local month by (`qualified_at`, id), 1 for the first (rule N7).
+
+    Once a month is sealed its places are taken: what came to the portal later stands behind them.
+    """
     months = month_starts(handoffs["qualified_at"].min(), handoffs["qualified_at"].max(), zone)
     adapt = connection.ops.adapt_datetimefield_value
     first, end = (adapt(month.astype(datetime).replace(tzinfo=UTC)) for month in (months[0], months[-1]))
     everyone = columns(
-        "SELECT id, qualified_at FROM leads_handoff "
+        "SELECT id, qualified_at, known_at FROM leads_handoff "
         "WHERE agreement_id = %s AND qualified_at >= %s AND qualified_at < %s",
         [agreement_id, first, end],
-        np.dtype([("id", "i8"), ("qualified_at", "M8[us]")]),
+        np.dtype([("id", "i8"), ("qualified_at", "M8[us]"), ("known_at", "M8[us]")]),
     )
-    everyone = everyone[np.lexsort((everyone["id"], everyone["qualified_at"]))]
-    first_of_month = np.searchsorted(everyone["qualified_at"], months)
     month = np.searchsorted(months, everyone["qualified_at"], side="right") - 1
-    rank = np.arange(len(everyone)) - first_of_month[month] + 1
+    is_late = everyone["known_at"] > _sealed(agreement_id, months, zone)[month]
+    order = np.lexsort((everyone["id"], everyone["qualified_at"], is_late, month))
+    everyone, month = everyone[order], month[order]
+    rank = np.arange(len(everyone)) - np.searchsorted(month, month) + 1
     by_id = np.argsort(everyone["id"])
     return rank[by_id[np.searchsorted(everyone["id"], handoffs["id"], sorter=by_id)]]
+
+
+def _sealed(agreement_id: int, months: np.ndarray, zone: ZoneInfo) -> np.ndarray:
+    """With what was known by which moment each of these months was sealed; NaT for those that are not."""
+    found = np.full(len(months), history.NAT)
+    for key, known_at in import_string(settings.MONTHS_SEALED)(agreement_id):
+        start = np.datetime64(parse(key).start(zone).replace(tzinfo=None), "us")
+        found[months == start] = known_at.astimezone(UTC).replace(tzinfo=None)
+    return found
 
 
 def month_starts(first: np.datetime64, last: np.datetime64, zone: ZoneInfo) -> np.ndarray:

@@ -5,17 +5,20 @@ Reads nothing.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db.models import TextChoices
+from django.utils.formats import date_format
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from agreements.models import Commitment
 from leads import clocks
 from leads.models import Clock
+from slaportal import formats
 from slaportal.templatetags.display import NBSP, duration
 
 SOON = timedelta(hours=1)
@@ -174,16 +177,28 @@ def due(at: datetime, *, now: datetime, zone: ZoneInfo, is_missed: bool = False)
     if is_today:
         words = duration(abs(at - now)) + (f"{NBSP}{_('late')}" if is_late else "")
     else:
-        words = (f"{_('since')} " if is_late else "") + in_short(at, now=now, zone=zone).replace(" ", NBSP)
+        words = in_short(at, now=now, zone=zone).replace(" ", NBSP)
+        words = _("since %(moment)s") % {"moment": words} if is_late else words
     tone = "bad" if is_late else "warn" if at <= now + SOON else ""
-    exact = f"{local:%A %-d %B %Y, %H:%M:%S} ({zone.key})"
+    exact = f"{_day(local.date(), get_language())}, {local:%H:%M:%S} ({zone.key})"
     return Due(at, words, tone, exact, local.isoformat(), ticks=is_today or timedelta() <= at - now <= SOON)
 
 
 def in_short(at: datetime, *, now: datetime, zone: ZoneInfo) -> str:
     """“9:14” today, “Tue 10:40” within a week, else “12 Mar”."""
-    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    local = at.astimezone(zone).replace(tzinfo=None, second=0, microsecond=0)
+    return _minute(local, now.astimezone(zone).date(), get_language())
+
+
+# A list says the same days and minutes at each look, in every line, and a language always says them alike.
+@lru_cache(maxsize=4096)
+def _minute(local: datetime, today: date, _language: str) -> str:
     days = abs((local.date() - today).days)
     if days < WEEK:
-        return f"{local:%a %-H:%M}" if days else f"{local:%-H:%M}"
-    return f"{local:%-d %b}" if local.year == today.year else f"{local:%-d %b %Y}"
+        return f"{date_format(local, 'D')} {formats.time_of(local)}" if days else formats.time_of(local)
+    return formats.day_and_month(local) if local.year == today.year else formats.short_day(local)
+
+
+@lru_cache(maxsize=1024)
+def _day(local: date, _language: str) -> str:
+    return f"{date_format(local, 'l')} {formats.long_day(local)}"

@@ -3,13 +3,15 @@
 Facts are append-only: a correction voids the row, which stays visible and counts nowhere (rule A4).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.utils.translation import gettext as _
 
 from agreements import terms
 from agreements.calendars import closures_by_calendar
@@ -85,9 +87,11 @@ def log_attempts(
     """Log attempts; those that a system of record has sent before are passed over. Returns the new ones."""
     for attempt in attempts:
         if attempt.lead is None and not attempt.contact_id and not attempt.email:
-            raise Refused("An attempt names its lead, or the person by contact id or e-mail.")
+            raise Refused(_("An attempt names its lead, or the person by contact id or e-mail."))
         _refuse_future(attempt.at, now)
+    locked_of: dict[int, list[int]] = {}
     if not from_system:
+        locked_of = _lock_handoffs_of(attempt.lead for attempt in attempts if attempt.lead)
         attempts = _without_double_clicks(attempts, by=by, now=now)
     for words in {(attempt.channel, attempt.direction, attempt.outcome) for attempt in attempts}:
         _refuse_unknown(*words)
@@ -119,17 +123,25 @@ def log_attempts(
         ),
         batch_size=CHUNK,
     )
-    timekeeping.evaluate_handoffs(_handoffs_of(created), now=now)
+    timekeeping.evaluate_handoffs(_handoffs_of(created, locked_of), now=now)
     return created
 
 
-def _without_double_clicks(attempts: Sequence[NewAttempt], *, by: User | None, now: datetime) -> list[NewAttempt]:
-    """Attempts that the same person has not logged just the same for the lead a moment ago (rule A4).
-
-    The leads' handoffs are locked, so that of two clicks in the same instant the second sees the first.
+def _lock_handoffs_of(leads: Iterable[Lead]) -> dict[int, list[int]]:
+    """Ids of the handoffs of these leads, by lead, locked in the order of their ids: of two clicks in the same instant
+    the second sees the first.
     """
+    ids = sorted({lead.pk for lead in leads})
+    found: dict[int, list[int]] = {number: [] for number in ids}
+    rows = Handoff.objects.select_for_update(no_key=True).filter(lead__in=ids).order_by("pk")
+    for lead, handoff in rows.values_list("lead", "pk"):
+        found[lead].append(handoff)
+    return found
+
+
+def _without_double_clicks(attempts: Sequence[NewAttempt], *, by: User | None, now: datetime) -> list[NewAttempt]:
+    """Attempts that the same person has not logged just the same for the lead a moment ago (rule A4)."""
     leads = sorted({attempt.lead.pk for attempt in attempts if attempt.lead})
-    locked(Handoff.objects.filter(lead__in=leads).only("pk"))
     just_now = Attempt.objects.valid().filter(
         lead__in=leads, by=by, at=F("entered_at"), entered_at__gt=now - DOUBLE_CLICK
     )
@@ -144,10 +156,12 @@ def _without_double_clicks(attempts: Sequence[NewAttempt], *, by: User | None, n
 
 
 def _refuse_unknown(channel: str, direction: str, outcome: str) -> None:
-    told = (("channel", Channel, channel), ("direction", Direction, direction))
-    for noun, words, word in (*told, ("outcome of an attempt", AttemptOutcome, outcome)):
+    told = ((_("channel"), Channel, channel), (_("direction"), Direction, direction))
+    for noun, words, word in (*told, (_("outcome of an attempt"), AttemptOutcome, outcome)):
         if word not in words.values:
-            raise Refused(f"“{word}” is no {noun}; use {', '.join(words.values)}.")
+            raise Refused(
+                _("“%(word)s” is no %(noun)s; use %(words)s."), word=word, noun=noun, words=", ".join(words.values)
+            )
 
 
 def _known_ids(attempts: Sequence[NewAttempt]) -> set[tuple[str, str]]:
@@ -163,11 +177,17 @@ def _known_ids(attempts: Sequence[NewAttempt]) -> set[tuple[str, str]]:
     return known
 
 
-def _handoffs_of(attempts: Iterable[Attempt]) -> set[int]:
-    """Ids of the handoffs for which these attempts count: by lead, or by person where none is named (rule A3)."""
+def _handoffs_of(attempts: Iterable[Attempt], known: Mapping[int, Sequence[int]] = MappingProxyType({})) -> set[int]:
+    """Ids of the handoffs for which these attempts count: by lead, or by person where none is named (rule A3).
+
+    `known` has those of some leads already.
+    """
     found: set[int] = set()
     by_field: dict[str, set[object]] = {"lead_id": set(), "lead__contact_id": set(), "lead__email": set()}
     for attempt in attempts:
+        if attempt.lead_id in known:
+            found.update(known[attempt.lead_id])
+            continue
         if attempt.lead_id:
             by_field["lead_id"].add(attempt.lead_id)
             continue
@@ -207,7 +227,11 @@ def dispose(
             continue
         _refuse_decision(decision, handoff, at, now, from_system=from_system)
         if key in said:
-            raise Refused(f"{handoff} is {Verdict(decision.verdict).label.lower()} already.")
+            raise Refused(
+                _("%(handoff)s is %(verdict)s already."),
+                handoff=handoff,
+                verdict=Verdict(decision.verdict).label.lower(),
+            )
         said.add(key)
         created.append(
             Disposition(
@@ -224,23 +248,35 @@ def dispose(
             )
         )
     Disposition.objects.bulk_create(created, batch_size=CHUNK)
-    _release_ended(created, by=by)
+    _release_ended(created, by=by, now=now)
     timekeeping.evaluate_handoffs([row.handoff_id for row in created], now=now)
     return created
 
 
 def _refuse_decision(decision: Decision, handoff: Handoff, at: datetime, now: datetime, *, from_system: bool) -> None:
     if decision.verdict not in Verdict.values:
-        raise Refused(f"“{decision.verdict}” is no disposition; use {', '.join(Verdict.values)}.")
+        raise Refused(
+            _("“%(verdict)s” is no disposition; use %(words)s."),
+            verdict=decision.verdict,
+            words=", ".join(Verdict.values),
+        )
     if decision.reason and not decision.reason.fits(decision.verdict):
-        raise Refused(f"“{decision.reason}” is no reason for {Verdict(decision.verdict).label.lower()}.")
+        raise Refused(
+            _("“%(reason)s” is no reason for %(verdict)s."),
+            reason=decision.reason,
+            verdict=Verdict(decision.verdict).label.lower(),
+        )
     _refuse_future(at, now)
     if at < handoff.qualified_at:
         raise Refused(
-            f"{handoff} began only on {handoff.qualified_at:%Y-%m-%d %H:%M} UTC; it cannot be decided before."
+            _("%(handoff)s began only on %(qualified_at)s UTC; it cannot be decided before."),
+            handoff=handoff,
+            qualified_at=f"{handoff.qualified_at:%Y-%m-%d %H:%M}",
         )
     if not from_system and handoff.ended_at is not None:
-        raise Refused(f"{handoff} has ended already. Void its last disposition first if that was a mistake.")
+        raise Refused(
+            _("%(handoff)s has ended already. Void its last disposition first if that was a mistake."), handoff=handoff
+        )
 
 
 def _stored(rows: QuerySet, handoff_ids: Iterable[int], *names: str) -> set[tuple]:
@@ -260,14 +296,15 @@ def void_disposition(disposition: Disposition, *, by: User, reason: str, now: da
     timekeeping.evaluate_handoffs([disposition.handoff_id], now=now)
 
 
-def _release_ended(facts: Iterable[Disposition | Outcome], *, by: User | None) -> None:
+def _release_ended(facts: Iterable[Disposition | Outcome], *, by: User | None, now: datetime) -> None:
     """Release the holds of handoffs that these facts end (rule C7): what rests after the end would rest for ever."""
     ended = {fact.handoff_id: fact.at for fact in facts if getattr(fact, "verdict", None) != Verdict.ACCEPTED}
     ids = list(ended)
     for begin in range(0, len(ids), CHUNK):
         for held in Hold.objects.filter(handoff__in=ids[begin : begin + CHUNK], ended_at=None):
             held.ended_at, held.released_by = max(held.started_at, ended[held.handoff_id]), by
-            held.save(update_fields=["ended_at", "released_by"])
+            held.release_entered_at = now
+            held.save(update_fields=["ended_at", "released_by", "release_entered_at"])
 
 
 @transaction.atomic
@@ -284,15 +321,23 @@ def record_outcomes(
         key = (handoff.pk, outcome.kind)
         _refuse_future(at, now)
         if outcome.kind not in Outcome.Kind.values:
-            raise Refused(f"“{outcome.kind}” is no outcome; use {', '.join(Outcome.Kind.values)}.")
+            raise Refused(
+                _("“%(kind)s” is no outcome; use %(words)s."), kind=outcome.kind, words=", ".join(Outcome.Kind.values)
+            )
         if at < handoff.qualified_at:
-            raise Refused(f"{handoff} began only on {handoff.qualified_at:%Y-%m-%d}; nothing can come of it before.")
+            raise Refused(
+                _("%(handoff)s began only on %(qualified_at)s; nothing can come of it before."),
+                handoff=handoff,
+                qualified_at=f"{handoff.qualified_at:%Y-%m-%d}",
+            )
         if from_system and (key in had or (*key, at) in taken_back):
             continue
         if key in had:
-            raise Refused(f"{handoff} has that outcome already.")
+            raise Refused(_("%(handoff)s has that outcome already."), handoff=handoff)
         if not from_system and handoff.stage in (Handoff.Stage.MQL, Handoff.Stage.RECYCLED, Handoff.Stage.REJECTED):
-            raise Refused(f"{handoff} is not accepted, so nothing can come of it. Accept it first.")
+            raise Refused(
+                _("%(handoff)s is not accepted, so nothing can come of it. Accept it first."), handoff=handoff
+            )
         had.add(key)
         created.append(
             Outcome(
@@ -306,7 +351,7 @@ def record_outcomes(
             )
         )
     Outcome.objects.bulk_create(created, batch_size=CHUNK)
-    _release_ended(created, by=by)
+    _release_ended(created, by=by, now=now)
     timekeeping.evaluate_handoffs([row.handoff_id for row in created], now=now)
     return created
 
@@ -324,22 +369,27 @@ def hold(
 ) -> list[Hold]:
     """Stop the time of handoffs until they are released (rule C5). Backdating beyond the grace needs RevOps (A4)."""
     if not reason.strip():
-        raise Refused("Say why the time shall not count.")
+        raise Refused(_("Say why the time shall not count."))
     fresh = locked(handoffs)
     begin = at or now
     _refuse_future(begin, now)
     already = set(Hold.objects.filter(handoff__in=fresh, ended_at=None).values_list("handoff_id", flat=True))
     for handoff in fresh.values():
         if handoff.pk in already:
-            raise Refused(f"{handoff} is on hold already.")
+            raise Refused(_("%(handoff)s is on hold already."), handoff=handoff)
         if handoff.ended_at is not None:
-            raise Refused(f"{handoff} has ended; there is nothing to hold.")
+            raise Refused(_("%(handoff)s has ended; there is nothing to hold."), handoff=handoff)
         if begin < handoff.qualified_at:
-            raise Refused(f"{handoff} began only on {handoff.qualified_at:%Y-%m-%d %H:%M} UTC.")
+            raise Refused(
+                _("%(handoff)s began only on %(qualified_at)s UTC."),
+                handoff=handoff,
+                qualified_at=f"{handoff.qualified_at:%Y-%m-%d %H:%M}",
+            )
     if begin < now and not (by and by.has_role(roles.REVOPS)):
         _refuse_beyond_grace(fresh.values(), begin, now)
     created = Hold.objects.bulk_create(
-        Hold(handoff=handoff, started_at=begin, reason=reason.strip(), by=by) for handoff in fresh.values()
+        Hold(handoff=handoff, started_at=begin, reason=reason.strip(), entered_at=now, by=by)
+        for handoff in fresh.values()
     )
     timekeeping.evaluate_handoffs(fresh, now=now)
     return created
@@ -349,7 +399,9 @@ def hold(
 def release(handoffs: Sequence[Handoff], *, by: User | None, now: datetime) -> int:
     """Let the time of held handoffs run on; returns how many were on hold."""
     fresh = locked(handoffs)
-    count = Hold.objects.filter(handoff__in=fresh, ended_at=None).update(ended_at=now, released_by=by)
+    count = Hold.objects.filter(handoff__in=fresh, ended_at=None).update(
+        ended_at=now, release_entered_at=now, released_by=by
+    )
     timekeeping.evaluate_handoffs(fresh, now=now)
     return count
 
@@ -367,12 +419,12 @@ def locked(handoffs: Iterable[Handoff]) -> dict[int, Handoff]:
 def _void(fact: Attempt | Disposition | Outcome, *, by: User, reason: str, now: datetime) -> None:
     stored = type(fact).objects.filter(pk=fact.pk, voided_at=None)
     if not stored.update(voided_at=now, voided_by=by, void_reason=reason[:200]):
-        raise Refused("That was taken back already.")
+        raise Refused(_("That was taken back already."))
 
 
 def _refuse_future(at: datetime | None, now: datetime) -> None:
     if at is not None and at > now:
-        raise Refused(f"{at:%Y-%m-%d %H:%M} UTC is in the future; log what has happened.")
+        raise Refused(_("%(at)s UTC is in the future; log what has happened."), at=f"{at:%Y-%m-%d %H:%M}")
 
 
 def _refuse_beyond_grace(handoffs: Iterable[Handoff], at: datetime, now: datetime) -> None:
@@ -382,4 +434,4 @@ def _refuse_beyond_grace(handoffs: Iterable[Handoff], at: datetime, now: datetim
         agreed = terms.of(version)
         taken = agreed.business_times(closures)[agreed.calendar].elapsed(at, now)
         if taken > timedelta(seconds=agreed.entry_grace_seconds):
-            raise Refused("A hold that begins so long ago needs RevOps, because it changes what was measured.")
+            raise Refused(_("A hold that begins so long ago needs RevOps, because it changes what was measured."))

@@ -107,7 +107,7 @@ def take(request: HttpRequest, pk: int) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, str(refusal))
     else:
-        messages.success(request, f"{found} is yours now.")
+        messages.success(request, _("%(lead)s is yours now.") % {"lead": found})
     return _back(request, found if Handoff.objects.visible_to(request.user).filter(pk=pk).exists() else "my_leads")
 
 
@@ -208,7 +208,7 @@ class Answer:
 def act(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     """Do something with a lead of the list, or show the form for it."""
     if name not in ACTS:
-        raise Http404("Nothing like that is done with a lead.")
+        raise Http404(_("Nothing like that is done with a lead."))
     doing, now = ACTS[name], timezone.now()
     if request.method != "POST" and not doing.has_fields:
         return HttpResponseNotAllowed(["POST"])
@@ -243,7 +243,7 @@ def undo(request: HttpRequest, pk: int, kind: str, fact: int) -> HttpResponse:
     found, is_mine = _find(request.user, pk)
     model, void = VOIDS.get(kind, (None, None))
     if model is None:
-        raise Http404("Nothing like that can be taken back.")
+        raise Http404(_("Nothing like that can be taken back."))
     of_it = {"lead": found.lead} if model is Attempt else {"handoff": found}
     stored = get_object_or_404(model.objects.filter(**of_it), pk=fact)
     if not forms.may_void(request.user, stored):
@@ -272,7 +272,8 @@ def no_answer(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, str(refusal))
     else:
         told = effects.in_words(found, before)
-        messages.success(request, f"{found}: a call without an answer is logged. {told}".strip())
+        said = _("%(lead)s: a call without an answer is logged.") % {"lead": found}
+        messages.success(request, f"{said} {told}".strip())
     return _back(request, found)
 
 
@@ -281,7 +282,8 @@ def _find(user: User, pk: int) -> tuple[Handoff, bool]:
     anything else is 404.
     """
     known = Handoff.objects.select_related("lead").order_by()
-    found = known.visible_to(user).filter(pk=pk).first()
+    # Nearly always it is one's own, which is found at once; whoever owns it sees it.
+    found = known.filter(pk=pk, owner=user).first() or known.visible_to(user).filter(pk=pk).first()
     if found and forms.may_work(user, found):
         return found, True
     return get_object_or_404(known.filter(assignments__owner=user).distinct(), pk=pk), False

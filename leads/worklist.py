@@ -8,18 +8,18 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from agreements.catalogue import CATALOGUE
-from leads import facts, filters, meanwhile, owing
+from leads import facts, filters, meanwhile, owing, routing
 from leads.models import Assignment, AttemptOutcome, Clock, Handoff, Hold
 from leads.owing import SOON, Debt, Group, Owed, in_short
 from slaportal import roles
@@ -91,6 +91,7 @@ class Row:
     address: str
     held: str = ""
     ended: str = ""
+    is_lost: bool = False  # in a queue: it was taken from the reader, so somebody else has to take it (rule L5)
 
     def __getitem__(self, name: str) -> object:
         """Templates look there first; without it each look is an error that they catch."""
@@ -159,17 +160,18 @@ def owed_clocks() -> QuerySet[Clock]:
     ).order_by("due_at", "pk")
 
 
-# The clocks of `owed_clocks` beside each handoff, and whether it is on hold.
+# The clocks of `owed_clocks` beside each handoff, and whether it is on hold. Those of other parties come with them and
+# have no kind, because a join with what sales promised alone would read all promises for each handoff.
 _PLACES = " ".join(f"WHEN '{kind}' THEN {place}" for place, kind in enumerate(SALES_KINDS, 1))
 LISTED = f"""
     SELECT h.id, o.id, c.due_at, c.state, CASE p.kind {_PLACES} END, p.attempts, c.id
     FROM leads_handoff h
     LEFT JOIN leads_hold o ON o.handoff_id = h.id AND o.ended_at IS NULL
-    LEFT JOIN (leads_clock c JOIN agreements_commitment p ON p.id = c.commitment_id AND p.kind IN {tuple(SALES_KINDS)})
-        ON c.handoff_id = h.id AND c.state IN ({Clock.State.MISSED:d}, {Clock.State.OPEN:d})
+    LEFT JOIN leads_clock c ON c.handoff_id = h.id AND c.state IN ({Clock.State.MISSED:d}, {Clock.State.OPEN:d})
         AND c.stopped_at IS NULL AND c.due_at IS NOT NULL
         AND (c.subject = 0 OR EXISTS (
             SELECT 1 FROM leads_assignment a WHERE a.id = c.charged_to_id AND a.owner_id = h.owner_id))
+    LEFT JOIN agreements_commitment p ON p.id = c.commitment_id
     WHERE """  # noqa: S608 (our own words)
 OWED = np.dtype([
     ("handoff", "i8"), ("hold", "i8"), ("due_at", "M8[us]"), ("state", "i8"), ("kind", "i8"), ("attempts", "i8"),
@@ -269,14 +271,16 @@ def rows(listed: Listing, *, now: datetime, zone: ZoneInfo) -> list[Row]:
         tries[pk].append((at, outcome))
     # All addresses begin alike; `reverse` for each would take longer than reading the rows.
     pages, places = reverse("handoffs"), reverse("my_leads")
-    shown = []
+    shown, language = [], get_language()
     for pk, group, debt in zip(pks, groups, listed.debts(), strict=True):
         if (handoff := handoffs.get(pk)) is None:
             continue
         mine = tries.get(pk, ())
         is_accepted, owed = handoff.stage != Handoff.Stage.MQL, None
         if debt:
-            owed = owing.in_words(debt, debt.promise, len(mine), now=now, zone=zone, is_accepted=is_accepted)
+            doing = _to_do(debt.promise, len(mine), is_accepted, language)
+            due = owing.due(debt.due_at, now=now, zone=zone, is_missed=debt.is_missed)
+            owed = Owed(doing, due, debt.promise.title)
         words = tried(mine, now=now, zone=zone)
         if is_accepted and handoff.ended_at is None:
             words = f"{handoff.get_stage_display()} · {words}"
@@ -311,7 +315,12 @@ def queue(user: User, *, now: datetime, zone: ZoneInfo) -> Queue | None:
     if not count or not user.has_role(roles.REP):
         return None
     listed = listing(OF_A_QUEUE, user.team_id, QUEUE_READ, now=now, zone=zone)
-    return Queue(user.team, count, rows(listed[:QUEUE_SHOWN], now=now, zone=zone))
+    shown = rows(listed[:QUEUE_SHOWN], now=now, zone=zone)
+    past: defaultdict[int, list[Assignment]] = defaultdict(list)
+    for assignment in Assignment.objects.filter(handoff__in=[row.handoff.pk for row in shown]):
+        past[assignment.handoff_id].append(assignment)
+    lost = {pk for pk, assignments in past.items() if user.pk in routing.Past.of(assignments).lost}
+    return Queue(user.team, count, [replace(row, is_lost=row.handoff.pk in lost) for row in shown])
 
 
 def tried(tries: Sequence[tuple[datetime, int]], *, now: datetime, zone: ZoneInfo) -> str:
@@ -319,6 +328,17 @@ def tried(tries: Sequence[tuple[datetime, int]], *, now: datetime, zone: ZoneInf
     if not tries:
         return _("no attempt yet")
     at, outcome = tries[-1]
-    number = ngettext("%d attempt", "%d attempts", len(tries)) % len(tries)
-    said = AttemptOutcome(facts.OUTCOMES[outcome]).label.lower()
-    return f"{number}, {said}, {in_short(at.replace(tzinfo=UTC), now=now, zone=zone)}"
+    said = _so_often(len(tries), outcome, get_language())
+    return f"{said}, {in_short(at.replace(tzinfo=UTC), now=now, zone=zone)}"
+
+
+# Lines say the same of many leads, and a language always says it alike.
+@lru_cache(maxsize=1024)
+def _so_often(count: int, outcome: int, _language: str) -> str:
+    number = ngettext("%d attempt", "%d attempts", count) % count
+    return f"{number}, {AttemptOutcome(facts.OUTCOMES[outcome]).label.lower()}"
+
+
+@lru_cache(maxsize=1024)
+def _to_do(promise: Promise, tries: int, is_accepted: bool, _language: str) -> str:
+    return owing.to_do(promise, tries, is_accepted=is_accepted)

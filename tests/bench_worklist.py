@@ -6,45 +6,19 @@ handoffs and their leads, six text cells each, in the same base template with se
 is a view that updates one row, commits, and returns the same fragment. Requests of both take turns in one process.
 """
 
-import os
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, date, datetime
-from pathlib import Path
-from statistics import median
 
-import django
+import benches
+from benches import ROUNDS, said
 from django.http import HttpRequest, HttpResponse
 
 LEADS = 1_000_000
 REPS = 400
 OPEN = 500
-ROUNDS = 150
 LIST_TARGET, CLICK_TARGET = 1.5, 2.0
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
-
-LIST = """{% extends "base.html" %}{% block title %}Bench{% endblock %}{% block heading %}Bench{% endblock %}
-{% block content %}<table>{% for handoff in handoffs %}<tr>
-<td>{{ handoff.lead.name }}</td><td>{{ handoff.lead.title }}</td><td>{{ handoff.lead.company }}</td>
-<td>{{ handoff.source }}</td><td>{{ handoff.segment }}</td><td>{{ handoff.score }}</td>
-</tr>{% endfor %}</table>{% endblock %}"""
-
-
-def bench_list(request: HttpRequest) -> HttpResponse:
-    """Twenty-five handoffs and their leads, six text cells each."""
-    from django.template import engines
-
-    from leads.models import Handoff
-
-    handoffs = Handoff.objects.open().filter(owner=request.user).select_related("lead").order_by("pk")[:25]
-    return HttpResponse(template(engines["django"]).render({"handoffs": handoffs}, request))
-
-
-def template(engine: object, made: list = []) -> object:  # noqa: B006 (compiled once, as a file's would be)
-    if not made:
-        made.append(engine.from_string(LIST))
-    return made[0]
 
 
 def bench_click(request: HttpRequest, pk: int) -> HttpResponse:
@@ -66,50 +40,18 @@ def bench_click(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def main() -> int:
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "slaportal.settings")
-    os.environ["DEBUG"] = "false"
-    os.environ["SECURE_SSL_REDIRECT"] = "false"
-    os.environ.setdefault("ALLOWED_HOSTS", "testserver")
-    django.setup()
-    from django.conf import settings
-    from django.db import connection
-    from django.test.utils import setup_test_environment, teardown_test_environment
-    from django.urls import include, path
+    benches.set_up()
+    from django.urls import path
 
-    if connection.vendor != "postgresql":
-        print("This bench needs PostgreSQL: set DATABASE_URL=postgres://….")
-        return 2
-    setup_test_environment()
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-    settings.SESSION_COOKIE_SECURE = False
-
-    class Addresses:
-        urlpatterns = (
-            path("bench/", bench_list),
-            path("bench/<int:pk>", bench_click),
-            path("", include("slaportal.urls")),
-        )
-
-    settings.ROOT_URLCONF = Addresses
-    name = connection.settings_dict["NAME"]
-    connection.settings_dict["TEST"]["NAME"] = f"bench_worklist_{os.getpid()}"
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
+    with benches.own_database(
+        "bench_worklist", [path("bench/", benches.plain_list), path("bench/<int:pk>", bench_click)]
+    ):
         fill()
         return compare()
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
-        teardown_test_environment()
 
 
 def fill() -> None:
     """A million leads, each handed over once; the first rep has 500 open ones, tried up to three times."""
-    from django.db import connection
-
     from agreements import terms
     from agreements.models import Agreement, Status, Version
     from slaportal import roles
@@ -144,14 +86,7 @@ def fill() -> None:
              "version": version.pk, "team": sales.pk, "first": User.objects.get(email="ron@example.com").pk,
              "timed": [row.pk for row in version.commitments.all() if row.limit], "scope": 2 ** len(promises) - 1,
              "counted": [row.pk for row in version.commitments.all() if not row.limit]}  # fmt: skip
-    with connection.cursor() as cursor:
-        # Rows that fit by their making are not held against each other one by one.
-        cursor.execute("SET session_replication_role = replica")
-        for statement in FILL:
-            cursor.execute(statement, given)
-        cursor.execute("SET session_replication_role = DEFAULT")
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE")
+    benches.filled(FILL, given)
 
 
 FILL = (
@@ -208,7 +143,6 @@ FILL = (
 
 def compare() -> int:
     """Take turns, and print the ratios of the medians."""
-    from django.db import connection
     from django.test import Client
 
     from leads import timekeeping
@@ -221,39 +155,15 @@ def compare() -> int:
     mine = list(Handoff.objects.open().filter(owner=ron).values_list("pk", flat=True))
     timekeeping.evaluate_handoffs(mine, now=datetime.now(UTC))
     print(f"{Lead.objects.count():,} leads on PostgreSQL, {len(mine)} of them open for the rep, median of {ROUNDS}:")
-    plain, listed = turns(lambda n: client.get("/bench/"), lambda n: client.get("/leads/"))
+    plain, listed = benches.turns(lambda n: client.get("/bench/"), lambda n: client.get("/leads/"))
     ok = said("list", listed, plain, LIST_TARGET)
     headers = {"X-Row": "1"}
-    plain, click = turns(
-        lambda n: client.post(f"/bench/{mine[n]}", headers=headers),
-        lambda n: client.post(f"/leads/{mine[n]}/call", headers=headers),
+    plain, click = benches.turns(
+        lambda n: client.post(f"/bench/{mine[n % OPEN]}", headers=headers),
+        lambda n: client.post(f"/leads/{mine[n % OPEN]}/call", headers=headers),
     )
     ok &= said("click", click, plain, CLICK_TARGET)
-    connection.close()
     return 0 if ok else 1
-
-
-def turns(one: Callable[[int], HttpResponse], other: Callable[[int], HttpResponse]) -> list[float]:
-    """The median time of each, in seconds."""
-    taken: list[list[float]] = [[], []]
-    for number in range(-5, ROUNDS):
-        for place, asked in enumerate((one, other)):
-            begin = time.perf_counter()
-            answer = asked(number % OPEN)
-            if number >= 0:
-                taken[place].append(time.perf_counter() - begin)
-            assert answer.status_code == 200, answer.status_code
-    return [median(times) for times in taken]
-
-
-def said(what: str, ours: float, plain: float, target: float) -> bool:
-    ratio = ours / plain
-    verdict = "PASS" if ratio <= target else "FAIL"
-    print(
-        f"  {what}: {ours * 1e3:.1f} ms, the plain view {plain * 1e3:.1f} ms: ratio {ratio:.2f}, "
-        f"at most {target}: {verdict}"
-    )
-    return ratio <= target
 
 
 if __name__ == "__main__":

@@ -280,3 +280,17 @@ def test_a_handoff_has_its_place_in_its_month_by_time_and_id(version, ron, hours
         together = [handoff.pk for handoff in ordered if (handoff.qualified_at < midnight) is month]
         places |= {pk: place for place, pk in enumerate(together, start=1)}
     assert found.tolist() == [places[pk] for pk in chosen["id"].tolist()]
+
+
+@pytest.mark.django_db
+def test_few_are_read_in_one_go_and_many_one_by_one_alike(version, ron, monkeypatch):
+    handoffs = receive("A", "B", "C")
+    tracking.log_attempts([tracking.NewAttempt(lead=handoffs[1].lead)], by=ron, now=MONDAY)
+    tracking.hold(handoffs[2:], reason="in December", by=ron, now=MONDAY)
+    tracking.dispose([tracking.Decision(handoffs[0], "accepted")], by=ron, now=MONDAY)
+    few = load(*handoffs)
+    monkeypatch.setattr(facts, "FEW", 0)
+    many = load(*handoffs)
+    for name in ("handoffs", *facts.EVENTS):
+        assert getattr(few, name).tolist() == getattr(many, name).tolist()
+    assert [len(getattr(few, name)) for name in ("attempts", "holds", "dispositions")] == [1, 1, 1]

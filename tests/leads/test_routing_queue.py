@@ -1,10 +1,11 @@
 """What waits in a team's queue: who is told, how it gets out again, and what reassigning does."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from leads import clocks, forms, routing, routing_notices, ticking, tracking
+from leads import clocks, forms, routing, routing_notices, ticking, tracking, worklist
 from leads.models import Assignment, Clock, Handoff
 from slaportal import roles
 from slaportal.models import Absence, Notice, Party, Team, User
@@ -234,6 +235,8 @@ def test_who_lost_it_for_a_miss_does_not_take_it_back(version, mona, ron, ruth, 
     gone = "Ines Albrecht was taken from you, so somebody else has to take it."
     assert [refusal(handoff, who) for who in (ron, ruth)] == [gone, gone]
     assert not any(forms.may_take(who, later(handoff)) for who in (ron, ruth))
+    queues = [worklist.queue(who, now=at, zone=ZoneInfo("UTC")) for who in (ron, ruth, rolf)]
+    assert [row.is_lost for queue in queues for row in queue.rows] == [True, True, False]
     assert forms.may_take(rolf, later(handoff)) and refusal(handoff, rolf) == ""
     for who in (ron, ruth):
         make_away(who)

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -271,6 +272,28 @@ def test_one_handoff_and_forty_take_the_same_number_of_queries(version, ron, dja
     with django_assert_max_num_queries(len(alone)):
         timekeeping.evaluate_handoffs([handoff.pk for handoff in handoffs[1:]], now=MONDAY + DAY)
     assert Clock.objects.count() == 41 * 3
+
+
+def test_what_is_signed_is_read_once_and_evaluated_alike(version, ron):
+    first, second = receive("A", "B")
+    with CaptureQueriesContext(connection) as asked:
+        timekeeping.evaluate_handoffs([first.pk, second.pk], now=MONDAY + DAY)
+    assert not any('FROM "agreements_commitment"' in query["sql"] for query in asked.captured_queries)
+    stored = sorted(Clock.objects.values_list("handoff", "commitment", "state", "due_at"))
+    timekeeping.read_once.cache_clear()
+    Clock.objects.all().delete()
+    timekeeping.evaluate_handoffs([first.pk, second.pk], now=MONDAY + DAY)
+    assert sorted(Clock.objects.values_list("handoff", "commitment", "state", "due_at")) == stored
+
+
+def test_another_version_with_the_same_id_is_read_anew(version):
+    timekeeping.read_once(version.pk, version.terms_hash, version.created_at)
+    begun = timekeeping.read_once.cache_info().misses
+    timekeeping.read_once(version.pk, version.terms_hash, version.created_at)
+    assert timekeeping.read_once.cache_info().misses == begun
+    timekeeping.read_once(version.pk, "other", version.created_at)
+    timekeeping.read_once(version.pk, version.terms_hash, version.created_at + DAY)
+    assert timekeeping.read_once.cache_info().misses == begun + 2
 
 
 # --- The law -------------------------------------------------------------------------------------------------------

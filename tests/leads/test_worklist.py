@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.urls import reverse
 
-from leads import clocks, owing, routing, timekeeping, tracking, worklist
+from leads import clocks, facts, owing, routing, timekeeping, tracking, worklist
 from leads.models import Attempt, Handoff
 from tests.conftest import MONDAY, agree, make_commitment, receive
 from tests.leads.conftest import clock_of, page, text_of
@@ -165,3 +165,29 @@ def test_the_list_has_the_same_order_as_the_rules_for_each_lead(draft, rita, max
             assert listed.groups.tolist() == sorted(place[0] for place, *_ in expected)
             seen |= set(listed.groups.tolist())
     assert len(seen) == len(owing.Group)  # every group came up
+
+
+def test_three_leads_and_thirty_take_the_same_number_of_queries(client, version, ron, django_assert_max_num_queries):
+    client.force_login(ron)
+    receive("A", "B", "C")
+    client.get(reverse("my_leads"))
+    with django_assert_max_num_queries(11) as few:
+        client.get(reverse("my_leads"))
+    receive(*(f"L{n}" for n in range(27)))
+    with django_assert_max_num_queries(len(few)):
+        client.get(reverse("my_leads"))
+
+
+def test_a_click_asks_for_no_more_than_it_needs(client, handoff, ron, django_assert_max_num_queries):
+    """SQLite asks for each kind of fact by itself, PostgreSQL for all of them at once."""
+    client.force_login(ron)
+    with django_assert_max_num_queries(24 if facts.is_postgresql() else 34):
+        client.post(page(handoff, "act", "call"), headers={"X-Row": "1"})
+
+
+def test_a_name_is_shown_as_it_was_written(client, version, ron):
+    receive(name='<b>"Ann"</b>', company="A & B", phone="1<2", email="'@x.example")
+    client.force_login(ron)
+    shown = client.get(reverse("my_leads")).content.decode()
+    assert 'aria-label="&lt;b&gt;&quot;Ann&quot;&lt;/b&gt;"' in shown and "<b>" not in shown.partition("<main")[2]
+    assert "A &amp; B" in shown and "1&lt;2" in shown and "&#x27;@x.example" in shown
