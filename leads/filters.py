@@ -4,27 +4,58 @@ same counts: of a commitment the clocks that decide, by rep and team whom they a
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, F, FilteredRelation, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, ExtractHour, ExtractIsoWeekDay
 from django.utils import timezone
+from django.utils.dates import WEEKDAYS
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from agreements.models import Agreement, Commitment
-from leads import periods
+from leads import delays, periods
 from leads.models import Answer, Assignment, Clock, Disposition, Handoff, HandoffQuerySet, Lead, Outcome, ReasonCode
 from leads.rules import RULES
+from leads.took import TookField
 from slaportal.models import Team, User
+from slaportal.templatetags.display import word_for
 
 NOBODY = "none"
 STATES = {state.label: state for state in (Clock.State.MISSED, Clock.State.OPEN, Clock.State.MET, Clock.State.EXCLUDED)}
 # Copied from the lead, so a value may be blank: the parameter without a value asks for just these.
 COPIED = ("source", "segment", "campaign")
+# What is said of whatever has none.
+WITHOUT = {
+    "source": _("no source"),
+    "segment": _("no segment"),
+    "campaign": _("no campaign"),
+    "team": _("no team"),
+    "rep": _("no rep"),
+}
+# Who waited how, said of the system's delay, of the human one, and of what the lead felt (N8).
+DELAYS = {
+    ("system", "over"): _("given to somebody"),
+    ("system", "waiting"): _("waiting to be given to somebody"),
+    ("system", "not_started"): _("not begun"),
+    ("system", "excluded"): _("ended before anybody had it"),
+    ("human", "over"): _("answered by its owner"),
+    ("human", "waiting"): _("waiting for its owner’s first response"),
+    ("human", "not_started"): _("not given to anybody yet"),
+    ("human", "excluded"): _("first response not counted"),
+    ("felt", "over"): _("answered since the first engagement"),
+    ("felt", "waiting"): _("waiting since the first engagement"),
+    ("felt", "not_started"): _("first engagement unknown"),
+    ("felt", "excluded"): _("ended for a reason that needs no contact"),
+}
 # Choices that only links make.
-LINKED = (*COPIED, "rule", "version", "outcome", "unmatched", "verdict", "reason", "below")
+ARRIVED, WAITED = ("weekday", "hour", "week"), ("delay", "wait", "within", "took", "known")
+LINKED = (*COPIED, "rule", "version", "outcome", "unmatched", "verdict", "reason", "below", *ARRIVED, *WAITED)
 # What sales said, by the stages that say so (rule A5).
 VERDICTS = {
     "accepted": ("sal", "sql", "opportunity", "won", "lost"),
@@ -51,11 +82,16 @@ class PeriodFilter(django_filters.Filter):
     field_class = PeriodField
 
 
+class TookFilter(django_filters.Filter):
+    field_class = TookField
+
+
 class CommitmentField(forms.ModelChoiceField):
     """Commitments with the number of their version, because versions share titles."""
 
     def label_from_instance(self, commitment: Commitment) -> str:
-        return f"{commitment.title} (version {commitment.version.number})"
+        number = commitment.version.number
+        return gettext("%(promise)s (version %(number)s)") % {"promise": commitment.title, "number": number}
 
 
 class CommitmentFilter(django_filters.ModelChoiceFilter):
@@ -79,34 +115,55 @@ class Choice:
 class HandoffFilter(django_filters.FilterSet):
     """Everything that an address may ask of the list; `qs` is not yet narrowed to what the reader may see."""
 
-    q = django_filters.CharFilter(label="Search", max_length=LONGEST_SEARCH)
-    agreement = django_filters.ModelChoiceFilter(label="Agreement", queryset=Agreement.objects, empty_label="All")
-    period = PeriodFilter(label="Period", widget=forms.TextInput({"placeholder": "2026-03, 2026-Q1 …"}))
-    commitment = CommitmentFilter(label="Promise", queryset=Commitment.objects.none(), empty_label="All")
+    q = django_filters.CharFilter(label=_("Search"), max_length=LONGEST_SEARCH)
+    agreement = django_filters.ModelChoiceFilter(label=_("Agreement"), queryset=Agreement.objects, empty_label=_("All"))
+    period = PeriodFilter(label=_("Period"), widget=forms.TextInput({"placeholder": "2026-03, 2026-Q1 …"}))
+    commitment = CommitmentFilter(label=_("Promise"), queryset=Commitment.objects.none(), empty_label=_("All"))
     state = django_filters.ChoiceFilter(
-        label="State", choices=[(word, word.capitalize()) for word in STATES], empty_label="All"
+        label=_("State"),
+        choices=lambda: [(word, word_for(word)) for word in STATES],
+        empty_label=_("All"),
     )
     answered = django_filters.ChoiceFilter(
-        label="Misses", choices=[("no", "Not answered"), ("yes", "Answered")], empty_label="All"
+        label=_("Misses"),
+        choices=[("no", _("Not answered")), ("yes", _("Answered"))],
+        empty_label=_("All"),
     )
-    rule = django_filters.ChoiceFilter(choices=[(rule, sentence) for rule, (sentence, _) in RULES.items()])
+    rule = django_filters.ChoiceFilter(choices=[(rule, sentence) for rule, (sentence, __) in RULES.items()])
     source = django_filters.CharFilter(strip=False)
     segment = django_filters.CharFilter(strip=False)
     campaign = django_filters.CharFilter(strip=False)
     team = django_filters.ModelChoiceFilter(
-        label="Team", queryset=Team.objects.none(), empty_label="All", null_label="No team", null_value=NOBODY
+        label=_("Team"),
+        queryset=Team.objects.none(),
+        empty_label=_("All"),
+        null_label=_("No team"),
+        null_value=NOBODY,
     )
     rep = django_filters.ModelChoiceFilter(
-        label="Rep", queryset=User.objects.none(), empty_label="All", null_label="Nobody", null_value=NOBODY
+        label=_("Rep"),
+        queryset=User.objects.none(),
+        empty_label=_("All"),
+        null_label=_("Nobody"),
+        null_value=NOBODY,
     )
     version = django_filters.NumberFilter(min_value=1)
-    outcome = django_filters.ChoiceFilter(label="Outcome", choices=Outcome.Kind.choices, empty_label="All")
+    outcome = django_filters.ChoiceFilter(label=_("Outcome"), choices=Outcome.Kind.choices, empty_label=_("All"))
+    within = django_filters.NumberFilter(min_value=0, max_value=9999)
+    took = TookFilter()
+    known = django_filters.IsoDateTimeFilter()
+    delay = django_filters.ChoiceFilter(choices=[(name, name) for name in delays.NAMES])
+    wait = django_filters.ChoiceFilter(choices=[(state, state) for state in delays.STATES])
     unmatched = django_filters.ChoiceFilter(choices=[("1", "yes")])
     verdict = django_filters.ChoiceFilter(choices=[(word, word) for word in VERDICTS])
     reason = django_filters.ModelChoiceFilter(
-        queryset=ReasonCode.objects, to_field_name="code", null_label="No reason", null_value=NOBODY
+        queryset=ReasonCode.objects, to_field_name="code", null_label=_("No reason"), null_value=NOBODY
     )
     below = django_filters.ChoiceFilter(choices=[("1", "yes")])
+    # When the lead arrived, on the wall clock of the agreement.
+    weekday = django_filters.ChoiceFilter(choices=[(str(day), str(day)) for day in range(1, 8)])
+    hour = django_filters.ChoiceFilter(choices=[(str(hour), str(hour)) for hour in range(24)])
+    week = PeriodFilter()
 
     class Meta:
         model = Handoff
@@ -138,6 +195,11 @@ class HandoffFilter(django_filters.FilterSet):
         return "unmatched" in self.given
 
     @property
+    def _is_about_delays(self) -> bool:
+        """Whether it asks who waited (N8): read from facts, so only of one agreement's period."""
+        return {"delay", "wait", "agreement", "period"} <= self.given.keys()
+
+    @property
     def offered(self) -> list[forms.BoundField]:
         """The fields that a person fills in; the others come from links and are kept as they are."""
         names = ["q", "agreement", "period"]
@@ -165,8 +227,12 @@ class HandoffFilter(django_filters.FilterSet):
             queryset = queryset.begun_in(*span)
         if "version" in given:
             queryset = queryset.filter(version__number=given["version"])
+        if "known" in given:
+            queryset = queryset.alias(known=Coalesce("known_at", "qualified_at")).filter(known__lte=given["known"])
         if "outcome" in given:
-            had = Outcome.objects.valid().filter(handoff=OuterRef("pk"), kind=given["outcome"])
+            had = self._outcomes().filter(handoff=OuterRef("pk"), kind=given["outcome"])
+            if "within" in given:
+                had = had.filter(at__lte=OuterRef("qualified_at") + timedelta(days=int(given["within"])))
             queryset = queryset.filter(Exists(had))
         if "verdict" in given:
             queryset = queryset.filter(stage__in=VERDICTS[given["verdict"]])
@@ -176,9 +242,24 @@ class HandoffFilter(django_filters.FilterSet):
             queryset = returned.annotate(why=latest_reason()).filter(why=why)
         if "below" in given:
             queryset = queryset.filter(below_definition=True)
+        if "week" in given:
+            queryset = queryset.begun_in(given["week"].start(self._zone), given["week"].end(self._zone))
+        for name, part in (("weekday", ExtractIsoWeekDay), ("hour", ExtractHour)):
+            if name in given:
+                arrived = part("qualified_at", tzinfo=self._zone)
+                queryset = queryset.alias(**{f"{name}_of": arrived}).filter(**{f"{name}_of": int(given[name])})
+        if self._is_about_delays:
+            queryset = queryset.filter(pk__in=delays.ids_of(queryset, delay=given["delay"], state=given["wait"]))
         queryset = queryset.filter(_mentions(given.get("q", ""), "lead__"))
         queryset = queryset.filter(**{name: given[name] for name in COPIED if name in given})
         return self._by_clock(queryset) if "commitment" in given else self._by_handoff(queryset)
+
+    def _outcomes(self) -> QuerySet[Outcome]:
+        """What came of handoffs and was not voided, at the moment that is asked about, or now."""
+        at = self.given.get("known")
+        if at is None:
+            return Outcome.objects.valid()
+        return Outcome.objects.filter(Q(voided_at=None) | Q(voided_at__gt=at), entered_at__lte=at, at__lte=at)
 
     def _by_clock(self, queryset: HandoffQuerySet) -> HandoffQuerySet:
         """Handoffs by the clock that decides for the commitment, with what it says."""
@@ -189,6 +270,10 @@ class HandoffFilter(django_filters.FilterSet):
             queryset = queryset.filter(clock__state=STATES[given["state"]])
         if "rule" in given:
             queryset = queryset.filter(clock__rule=given["rule"])
+        if "took" in given:
+            # Also where several clocks count for one handoff.
+            timed = Clock.objects.filter(given["took"].of_clocks, commitment=given["commitment"])
+            queryset = queryset.filter(Exists(timed.filter(handoff=OuterRef("pk"))))
         if "answered" in given:
             silent = Clock.objects.unanswered().filter(handoff=OuterRef("pk"), commitment=given["commitment"])
             missed = queryset.filter(clock__state=Clock.State.MISSED)
@@ -219,10 +304,15 @@ class HandoffFilter(django_filters.FilterSet):
         return queryset
 
     def _span(self) -> tuple[datetime, datetime] | None:
-        """The chosen period as instants: days of the agreement, or of the reader where none is chosen."""
-        period, agreement = self.given.get("period"), self.given.get("agreement")
-        zone = agreement.zone if agreement else timezone.get_current_timezone()
-        return (period.start(zone), period.end(zone)) if period else None
+        """The chosen period as instants."""
+        period = self.given.get("period")
+        return (period.start(self._zone), period.end(self._zone)) if period else None
+
+    @property
+    def _zone(self) -> tzinfo:
+        """Whose days count: the agreement's, or the reader's where none is chosen."""
+        agreement = self.given.get("agreement")
+        return agreement.zone if agreement else timezone.get_current_timezone()
 
     def choices(self) -> list[Choice]:
         """What the list shows, in words, each with the address that leaves it out."""
@@ -234,29 +324,44 @@ class HandoffFilter(django_filters.FilterSet):
             if name in given:
                 yield name, str(given[name])
         if self.is_about_leads:
-            yield "unmatched", "unmatched"
+            yield "unmatched", gettext("unmatched")
         if "state" in given:
-            yield "state", given["state"]
+            yield "state", word_for(given["state"]).lower()
         if "answered" in given:
-            yield "answered", "misses answered" if given["answered"] == "yes" else "misses not answered"
+            is_answered = given["answered"] == "yes"
+            yield "answered", gettext("misses answered") if is_answered else gettext("misses not answered")
         if "rule" in given:
             yield "rule", RULES[given["rule"]][0].rstrip(".").lower()
         for name in COPIED:
             if name in given:
-                yield name, given[name] or f"no {name}"
+                yield name, given[name] or str(WITHOUT[name])
         for name in ("team", "rep"):
             if name in given:
-                yield name, f"no {name}" if given[name] == NOBODY else str(given[name])
+                yield name, str(WITHOUT[name] if given[name] == NOBODY else given[name])
         if "version" in given:
-            yield "version", f"version {given['version']}"
+            yield "version", gettext("version %(version)s") % {"version": given["version"]}
         if "outcome" in given:
             yield "outcome", Outcome.Kind(given["outcome"]).label.lower()
+        if "outcome" in given and "within" in given:
+            yield "within", gettext("within %(days)s days of arrival") % {"days": given["within"]}
+        if "commitment" in given and "took" in given:
+            yield "took", given["took"].words
+        if "known" in given:
+            yield "known", gettext("as known on %(when)s") % {"when": _moment(given["known"])}
+        if self._is_about_delays:
+            yield "delay", str(DELAYS[given["delay"], given["wait"]])
         if "verdict" in given:
-            yield "verdict", given["verdict"]
+            yield "verdict", word_for(given["verdict"]).lower()
         if "reason" in given:
-            yield "reason", "no reason" if given["reason"] == NOBODY else f"“{given['reason']}”"
+            yield "reason", gettext("no reason") if given["reason"] == NOBODY else f"“{given['reason']}”"
         if "below" in given:
-            yield "below", "below the definition"
+            yield "below", gettext("below the definition")
+        if "week" in given:
+            yield "week", given["week"].label
+        if "weekday" in given:
+            yield "weekday", gettext("arrived on a %(weekday)s") % {"weekday": WEEKDAYS[int(given["weekday"]) - 1]}
+        if "hour" in given:
+            yield "hour", gettext("arrived from %(hour)s:00 to %(hour)s:59") % {"hour": given["hour"]}
         if "q" in given:
             yield "q", f"“{given['q']}”"
 
@@ -272,6 +377,10 @@ def latest_reason() -> Subquery:
     """Of a handoff that sales gave back the reason, by its id; null where none was given."""
     given = Disposition.objects.valid().filter(handoff=OuterRef("pk"), verdict=OuterRef("stage"))
     return Subquery(given.order_by("-at", "-pk").values("reason")[:1])
+
+
+def _moment(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
 
 
 def _or_none(chosen: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from leads import views, views_decisions, views_my_month, views_search, views_team, views_work
+from leads import views, views_decisions, views_export, views_my_month, views_search, views_team, views_work
 
 urlpatterns = [
     path("team/", views_team.team, name="team"),
@@ -21,6 +21,7 @@ urlpatterns = [
     path("leads/<int:pk>/<slug:name>", views_work.act, name="act"),
     path("leads/<int:pk>/undo/<slug:kind>/<int:fact>", views_work.undo, name="undo"),
     path("handoffs/", views.handoffs, name="handoffs"),
+    path("handoffs/export.<str:form>", views_export.export_handoffs, name="export_handoffs"),
     path("handoffs/reassign", views_team.reassign, name="reassign"),
     path("handoffs/<int:pk>/", views.handoff, name="handoff"),
     path("handoffs/<int:pk>/no-answer", views_work.no_answer, name="no_answer"),

@@ -9,6 +9,7 @@ from django.urls import reverse
 from leads import clocks, routing, timekeeping, tracking, views
 from leads.models import Clock, Handoff
 from tests.conftest import MONDAY, agree, receive
+from tests.kept import kept
 from tests.leads.conftest import clock_of, page, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("travel")]
@@ -16,6 +17,7 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
+@kept
 def month(draft, rita, max_, sofia, ron, ruth, sales) -> list[Handoff]:
     """March: twelve handoffs of both reps from several sources, some called in time, some late, some not."""
     agree(draft, by=rita, marketing=max_, sales=sofia)
@@ -62,6 +64,43 @@ def test_the_list_shows_as_many_as_the_clocks_of_every_dimension(client, month, 
     assert counted == len(columns) * len(month)
 
 
+def test_the_list_shows_who_arrived_on_a_weekday_in_an_hour_or_in_a_week_of_the_agreement(client, month, vera):
+    client.force_login(vera)
+    zone = month[0].agreement.zone
+    local = [handoff.qualified_at.astimezone(zone) for handoff in month]
+    counted = 0
+    for day in range(1, 8):
+        expected = sum(moment.isoweekday() == day for moment in local)
+        assert shown(client, month[0].agreement_id, weekday=day) == expected
+        counted += expected
+    for hour in range(24):
+        assert shown(client, month[0].agreement_id, hour=hour) == sum(moment.hour == hour for moment in local)
+    for week in {f"{moment.isocalendar()[0]}-W{moment.isocalendar()[1]:02}" for moment in local}:
+        expected = sum(f"{year}-W{number:02}" == week for year, number, _ in (one.isocalendar() for one in local))
+        assert shown(client, month[0].agreement_id, week=week) == expected
+    assert counted == len(month)
+
+
+def test_a_week_that_reaches_beyond_the_month_shows_its_days_within_it(client, month, vera):
+    client.force_login(vera)
+    within = client.get(
+        reverse("handoffs"), {"agreement": month[0].agreement_id, "period": "2025-04", "week": "2025-W10"}
+    )
+    assert within.context["shown"] == 0
+
+
+def test_the_hour_is_that_of_the_agreements_wall_clock_also_when_clocks_change(client, draft, rita, max_, sofia, vera):
+    agree(draft, by=rita, marketing=max_, sales=sofia)
+    # 30 March 2025, 02:00 in Berlin does not exist: 00:59 UTC is 01:59, 01:00 UTC is 03:00.
+    for number, (hour, minute) in enumerate([(0, 59), (1, 0), (22, 0)]):
+        moment = datetime(2025, 3, 30, hour, minute, tzinfo=UTC)
+        receive(f"S{number}", now=moment, received_at=moment, email=f"s{number}@example.com")
+    client.force_login(vera)
+    agreement = draft.agreement_id
+    assert [shown(client, agreement, hour=hour) for hour in (0, 1, 2, 3)] == [1, 1, 0, 1]
+    assert [shown(client, agreement, weekday=day) for day in (7, 1)] == [2, 1]
+
+
 def test_a_blank_source_is_asked_for_by_its_empty_parameter(client, month, vera):
     client.force_login(vera)
     agreement = month[0].agreement_id
@@ -81,6 +120,10 @@ def test_a_blank_source_is_asked_for_by_its_empty_parameter(client, month, vera)
         ({"outcome": "won", "version": "1", "q": "ines"}, ["DACH inbound", "version 1", "won", "“ines”"]),
         ({"unmatched": "1", "period": "2025-03"}, ["DACH inbound", "March 2025", "unmatched"]),
         ({"rule": "within_limit"}, ["DACH inbound", "it happened within the limit"]),
+        (
+            {"week": "2025-W10", "weekday": "1", "hour": "9"},
+            ["DACH inbound", "Week 10, 3 Mar – 9 Mar 2025", "arrived on a Monday", "arrived from 9:00 to 9:59"],
+        ),
     ],
 )
 def test_the_list_says_in_words_what_it_shows_and_each_word_can_be_left_out(client, month, vera, asked, words):
@@ -143,6 +186,8 @@ def test_outcomes_are_counted_whenever_they_came_and_not_when_taken_back(client,
         ({"commitment": "999"}, "Select a valid choice."),
         ({"state": "lost"}, "lost is not one of the available choices."),
         ({"rep": "nobody"}, "Select a valid choice."),
+        ({"hour": "24"}, "24 is not one of the available choices."),
+        ({"week": "next"}, "“next” is not a period"),
     ],
 )
 def test_an_address_that_makes_no_sense_shows_nothing_and_says_why(client, version, vera, asked, said):
