@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -30,6 +32,7 @@ from agreements.standing import next_review
 from agreements.terms_file import MOST_COMPLAINTS, BadTerms
 from slaportal.admin import PortalAdmin
 from slaportal.refusal import Refused
+from slaportal.templatetags.display import word_for
 
 
 @admin.register(Agreement)
@@ -43,10 +46,10 @@ class AgreementAdmin(PortalAdmin):
     search_fields = ("name",)
     fieldsets = (
         (None, {"fields": ("name", ("marketing_team", "sales_team"), ("time_zone", "priority"))}),
-        ("Scope", {"fields": ("covers",)}),
+        (_("Scope"), {"fields": ("covers",)}),
     )
     actions = None
-    actions_detail = ("new_draft", "import_terms", {"title": "More", "items": ["open_page"]})
+    actions_detail = ("new_draft", "import_terms", {"title": _("More"), "items": ["open_page"]})
     change_form_outer_before_template = "admin/agreements/timeline.html"
     view_on_site = False
 
@@ -58,17 +61,17 @@ class AgreementAdmin(PortalAdmin):
 
     def covers(self, agreement: Agreement) -> str:
         """The scope as text, for who may only look."""
-        return write_criteria(agreement.scope.all()) or "every lead"
+        return write_criteria(agreement.scope.all()) or gettext("every lead")
 
-    @display(description="Teams", header=True)
+    @display(description=_("Teams"), header=True)
     def teams(self, agreement: Agreement) -> tuple[str, str]:
         return str(agreement.marketing_team), str(agreement.sales_team)
 
-    @display(description="In force")
+    @display(description=_("In force"))
     def in_force(self, agreement: Agreement) -> str:
-        return self._listed(agreement, ("in force",)) or "none"
+        return self._listed(agreement, ("in force",)) or gettext("none")
 
-    @display(description="In preparation")
+    @display(description=_("In preparation"))
     def in_preparation(self, agreement: Agreement) -> str:
         return self._listed(agreement, ("draft", "proposed", "planned")) or "–"
 
@@ -76,9 +79,13 @@ class AgreementAdmin(PortalAdmin):
         found = [standing for standing in standings_of(agreement) if standing.word in words]
         links = format_html_join(
             "",
-            '<a class="sla-listed" href="{}"><span class="text-link">Version {}</span> <span>{}</span></a>',
+            '<a class="sla-listed" href="{}"><span class="text-link">{}</span> <span>{}</span></a>',
             (
-                (version_url(one.version), one.version.number, dates(one) if one.word == "in force" else one.word)
+                (
+                    version_url(one.version),
+                    gettext("Version %(number)s") % {"number": one.version.number},
+                    dates(one) if one.word == "in force" else word_for(one.word).lower(),
+                )
                 for one in found
             ),
         )
@@ -114,15 +121,15 @@ class AgreementAdmin(PortalAdmin):
         return request.user.has_perm("agreements.add_version")
 
     @action(
-        description="New draft",
+        description=_("New draft"),
         icon="edit_document",
         variant=ActionVariant.PRIMARY,
         permissions=["draft"],
         dialog={
-            "title": "New draft",
-            "description": "A draft has the next number, and binds nobody.",
+            "title": _("New draft"),
+            "description": _("A draft has the next number, and binds nobody."),
             "form_class": NewDraftForm,
-            "form_submit_text": "Draft it",
+            "form_submit_text": _("Draft it"),
         },
     )
     def new_draft(self, request: HttpRequest, form: NewDraftForm, object_id: str) -> HttpResponse:
@@ -141,7 +148,7 @@ class AgreementAdmin(PortalAdmin):
 
         return self.take(request, draft, done=drafted, then=version_url, otherwise=agreement_url(agreement.pk))
 
-    @action(description="Import terms", icon="upload_file", permissions=["draft"])
+    @action(description=_("Import terms"), icon="upload_file", permissions=["draft"])
     def import_terms(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """A draft from terms that were exported here or elsewhere."""
         agreement = get_object_or_404(Agreement, pk=object_id)
@@ -159,7 +166,7 @@ class AgreementAdmin(PortalAdmin):
                 return redirect(version_url(version))
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Import terms into {agreement}",
+            "title": gettext("Import terms into %(agreement)s") % {"agreement": agreement},
             "form": form,
             "complaints": complaints[:MOST_COMPLAINTS],
             "there_is_more": len(complaints) > MOST_COMPLAINTS,
@@ -174,6 +181,6 @@ class AgreementAdmin(PortalAdmin):
             messages.info(request, remark)
         return made.version
 
-    @action(description="Page for everybody", icon="open_in_new", permissions=["view"])
+    @action(description=_("Page for everybody"), icon="open_in_new", permissions=["view"])
     def open_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect(get_object_or_404(Agreement, pk=object_id).get_absolute_url())

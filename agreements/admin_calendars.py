@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -26,6 +28,7 @@ from agreements.fields import working_day
 from agreements.forms import CalendarForm, ClosureChoiceForm, ClosureForm, WorkingHoursForm
 from agreements.models import Commitment, Version
 from agreements.wording import hours
+from slaportal import formats
 from slaportal.admin import PortalAdmin
 from slaportal.templatetags.display import duration
 
@@ -48,7 +51,7 @@ class SpecialDayInline(TabularInline):
 
     model = SpecialDay
     extra = 0
-    verbose_name_plural = "special days (frozen into versions proposed from then on)"
+    verbose_name_plural = _("special days (frozen into versions proposed from then on)")
 
 
 class WorkingHoursInline(TabularInline):
@@ -59,7 +62,7 @@ class WorkingHoursInline(TabularInline):
     extra = 0
     autocomplete_fields = ("person",)
     verbose_name = "person"
-    verbose_name_plural = "who works these hours"
+    verbose_name_plural = _("who works these hours")
 
 
 @admin.register(BusinessCalendar)
@@ -72,24 +75,24 @@ class BusinessCalendarAdmin(PortalAdmin):
     search_fields = ("name",)
     fieldsets = (
         (None, {"fields": (("name", "time_zone"),)}),
-        ("Weekly hours", {"fields": WEEKDAYS}),
-        ("Public holidays", {"fields": (("country", "region"),)}),
+        (_("Weekly hours"), {"fields": WEEKDAYS}),
+        (_("Public holidays"), {"fields": (("country", "region"),)}),
     )
     actions_detail = ("close_day", "withdraw_a_closure")
     actions = None
     change_form_outer_before_template = "admin/agreements/calendar.html"
     change_form_outer_after_template = "admin/agreements/closures.html"
 
-    @display(description="Open")
+    @display(description=_("Open"))
     def opens(self, calendar: BusinessCalendar) -> str:
         frozen = {"hours": {str(day): pairs for day, pairs in calendar.weekly_hours.items() if pairs}}
         return hours({**frozen, "closed": {}, "special": {}, "time_zone": calendar.time_zone})
 
-    @display(description="One business day")
+    @display(description=_("One business day"))
     def business_day(self, calendar: BusinessCalendar) -> str:
         return duration(working_day(calendar))
 
-    @display(description="Public holidays", empty_value="none")
+    @display(description=_("Public holidays"), empty_value="none")
     def holidays_of(self, calendar: BusinessCalendar) -> str | None:
         return "-".join(filter(None, (calendar.country, calendar.region))) or None
 
@@ -119,16 +122,18 @@ class BusinessCalendarAdmin(PortalAdmin):
         return request.user.has_perm("agreements.add_closure")
 
     @action(
-        description="Add closure",
+        description=_("Add closure"),
         icon="event_busy",
         variant=ActionVariant.PRIMARY,
         permissions=["close"],
         dialog={
-            "title": "Close a day",
-            "description": "A closure applies to signed versions too: every clock that touches the day is computed "
-            "again, finished ones included, in periods that are not sealed.",
+            "title": _("Close a day"),
+            "description": _(
+                "A closure applies to signed versions too: every clock that touches the day is computed "
+                "again, finished ones included, in periods that are not sealed."
+            ),
             "form_class": ClosureForm,
-            "form_submit_text": "Close the day",
+            "form_submit_text": _("Close the day"),
         },
     )
     def close_day(self, request: HttpRequest, form: ClosureForm, object_id: str) -> HttpResponse:
@@ -138,22 +143,25 @@ class BusinessCalendarAdmin(PortalAdmin):
             request,
             lambda: add_closure(calendar=calendar, day=day, reason=reason, by=request.user, now=timezone.now()),
             done=lambda closure: (
-                f"{closure.date:%-d %B %Y} is closed, and the clocks that touch it are computed again."
+                gettext("%(date)s is closed, and the clocks that touch it are computed again.")
+                % {"date": formats.long_day(closure.date)}
             ),
             then=lambda closure: calendar_url(object_id),
             otherwise=calendar_url(object_id),
         )
 
     @action(
-        description="Withdraw closure",
+        description=_("Withdraw closure"),
         icon="event_available",
         permissions=["close"],
         dialog={
-            "title": "Withdraw a closure",
-            "description": "The day is open again, for signed versions too, and the clocks that touch it are computed "
-            "again. The closure stays in the list with your name.",
+            "title": _("Withdraw a closure"),
+            "description": _(
+                "The day is open again, for signed versions too, and the clocks that touch it are computed "
+                "again. The closure stays in the list with your name."
+            ),
             "form_class": ClosureChoiceForm,
-            "form_submit_text": "Withdraw it",
+            "form_submit_text": _("Withdraw it"),
         },
     )
     def withdraw_a_closure(self, request: HttpRequest, form: ClosureChoiceForm, object_id: str) -> HttpResponse:
@@ -161,7 +169,7 @@ class BusinessCalendarAdmin(PortalAdmin):
         return self.take(
             request,
             lambda: withdraw_closure(closure, by=request.user, now=timezone.now()),
-            done=lambda nothing: f"{closure.date:%-d %B %Y} is open again.",
+            done=lambda nothing: gettext("%(date)s is open again.") % {"date": formats.long_day(closure.date)},
             then=lambda nothing: calendar_url(object_id),
             otherwise=calendar_url(object_id),
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.forms import BaseForm, BaseInlineFormSet
+from django.utils.translation import gettext as _
 
 from agreements import lint, marks, terms, wording
 from agreements.lint import Lint
@@ -66,7 +67,7 @@ def problems(form: BaseForm, promises: BaseInlineFormSet) -> list[Problem]:
     found = [*_problems(form)]
     for number, row in enumerate(promises, start=1):
         if not promises._should_delete_form(row):
-            found += _problems(row, row["title"].value() or f"Commitment {number}")
+            found += _problems(row, row["title"].value() or _("Commitment %(number)s") % {"number": number})
     return [*found, *(Problem("", says, "") for says in promises.non_form_errors())]
 
 

@@ -13,7 +13,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.text import slugify
+from django.utils.text import get_text_list, slugify
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.admin import StackedInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
@@ -27,11 +29,19 @@ from agreements.fields import LadderField
 from agreements.forms import CommitmentForm, CommitmentFormSet, ReasonForm, VersionForm
 from agreements.models import Agreement, AgreementEvent, Commitment, Status, Version
 from agreements.standing import Standing, standings
+from slaportal import formats
 from slaportal.admin import PortalAdmin
 from slaportal.models import Team
+from slaportal.templatetags.display import STATES, word_for
 
 # What the word of a standing looks like: the variant of Unfold's label.
-TONES = {"in force": "success", "planned": "info", "proposed": "primary", "draft": "warning", "declined": "danger"}
+TONES = {
+    "in force": "success",
+    "planned": "info",
+    "proposed": "primary",
+    "draft": "warning",
+    "declined": "danger",
+}
 
 
 def version_url(version: Version) -> str:
@@ -61,7 +71,7 @@ def standings_of(agreement: Agreement) -> list[Standing]:
 
 def day(moment: datetime | None, version: Version) -> str:
     """The day of a moment in the agreement's zone, in which its days begin."""
-    return f"{moment.astimezone(version.agreement.zone):%-d %b %Y}" if moment else ""
+    return formats.short_day(moment.astimezone(version.agreement.zone)) if moment else ""
 
 
 def dates(standing: Standing) -> str:
@@ -70,13 +80,16 @@ def dates(standing: Standing) -> str:
     since, until = day(standing.since, version), day(standing.until, version)
     match standing.word:
         case "in force":
-            return f"since {since}, until {until}" if until else f"since {since}"
+            said = gettext("since %(since)s, until %(until)s") if until else gettext("since %(since)s")
+            return said % {"since": since, "until": until}
         case "planned":
-            return f"from {since}"
+            return gettext("from %(since)s") % {"since": since}
         case "superseded" | "ended":
-            return f"{since} to {until}"
+            return gettext("%(since)s to %(until)s") % {"since": since, "until": until}
         case "draft" | "proposed":
-            return f"wanted from {wanted:%-d %b %Y}" if wanted else "from the second signature"
+            if not wanted:
+                return gettext("from the second signature")
+            return gettext("wanted from %(day)s") % {"day": formats.short_day(wanted)}
     return ""
 
 
@@ -91,7 +104,9 @@ def shown(standing: Standing) -> dict[str, object]:
         "dates": dates(standing),
         "since": day(standing.since, version),
         "ending": ending(version),
-        "waiting": " and ".join(party.label.lower() for party in signers.SIGNING_PARTIES if party not in signed),
+        "waiting": get_text_list(
+            [party.label.lower() for party in signers.SIGNING_PARTIES if party not in signed], gettext("and")
+        ),
     }
 
 
@@ -102,7 +117,8 @@ def ending(version: Version) -> AgreementEvent | None:
 
 def drafted(version: Version) -> str:
     """What is said when a draft was made."""
-    return f"Version {version.number} is a draft: only RevOps sees it until it is proposed."
+    said = gettext("Version %(number)s is a draft: only RevOps sees it until it is proposed.")
+    return said % {"number": version.number}
 
 
 class CommitmentInline(StackedInline):
@@ -161,10 +177,10 @@ class VersionAdmin(PortalAdmin):
     search_fields = ("agreement__name", "note")
     ordering = ("agreement__priority", "agreement", "-number")
     fieldsets = (
-        ("When and why", {"fields": (("wanted_from", "ends_on"), "note")}),
-        ("Lead definition", {"fields": ("score_threshold", "covers", "required_fields")}),
+        (_("When and why"), {"fields": (("wanted_from", "ends_on"), "note")}),
+        (_("Lead definition"), {"fields": ("score_threshold", "covers", "required_fields")}),
         (
-            "Further terms",
+            _("Further terms"),
             {
                 "classes": ["collapse"],
                 "fields": (
@@ -180,7 +196,10 @@ class VersionAdmin(PortalAdmin):
     actions_detail = (
         "propose",
         "withdraw",
-        {"title": "More", "items": ["open_page", "open_document", "compare", "draft_from", "export_terms"]},
+        {
+            "title": _("More"),
+            "items": ["open_page", "open_document", "compare", "draft_from", "export_terms"],
+        },
     )
     actions_detail_hide_default = True  # what happened stands on the page
     change_form_outer_before_template = "admin/agreements/version.html"
@@ -204,15 +223,16 @@ class VersionAdmin(PortalAdmin):
     def _standing(self, version: Version) -> Standing:
         return next(one for one in standings_of(version.agreement) if one.version == version)
 
-    @display(description="Status", label={word.capitalize(): tone for word, tone in TONES.items()})
-    def standing(self, version: Version) -> str:
-        return self._standing(version).word.capitalize()
+    @display(description=_("Status"), label=dict.fromkeys(STATES, "") | TONES)
+    def standing(self, version: Version) -> tuple[str, str]:
+        word = self._standing(version).word
+        return word, word_for(word)
 
-    @display(description="Dates")
+    @display(description=_("Dates"))
     def dates(self, version: Version) -> str:
         return dates(self._standing(version))
 
-    @display(description="Signed by")
+    @display(description=_("Signed by"))
     def signed_by(self, version: Version) -> str:
         return ", ".join(signature.name for signature in version.signatures.all())
 
@@ -241,8 +261,11 @@ class VersionAdmin(PortalAdmin):
             if not version.is_draft:
                 messages.error(
                     request,
-                    f"Version {version.number} is {version.get_status_display().lower()}, so its terms are frozen; "
-                    "nothing was changed. Draft a new version from it instead.",
+                    gettext(
+                        "Version %(number)s is %(status)s, so its terms are frozen; nothing was changed. "
+                        "Draft a new version from it instead."
+                    )
+                    % {"number": version.number, "status": version.get_status_display().lower()},
                 )
                 return redirect(version_url(version))
         return super().changeform_view(request, object_id, form_url, extra_context)
@@ -318,16 +341,18 @@ class VersionAdmin(PortalAdmin):
         return may and Version.objects.filter(pk=object_id, status__in=states).exists()
 
     @action(
-        description="Propose",
+        description=_("Propose"),
         icon="send",
         variant=ActionVariant.PRIMARY,
         permissions=["propose"],
         dialog={
-            "title": "Propose this version?",
-            "description": "Its terms freeze as they were last saved, and both leaders are asked to sign them. To "
-            "change anything afterwards, withdraw it and draft a new version.",
+            "title": _("Propose this version?"),
+            "description": _(
+                "Its terms freeze as they were last saved, and both leaders are asked to sign them. To "
+                "change anything afterwards, withdraw it and draft a new version."
+            ),
             "form_class": None,
-            "form_submit_text": "Freeze and propose",
+            "form_submit_text": _("Freeze and propose"),
         },
     )
     def propose(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
@@ -335,20 +360,22 @@ class VersionAdmin(PortalAdmin):
         return self.take(
             request,
             lambda: signoff.propose(version, by=request.user, now=timezone.now()),
-            done=lambda row: f"Version {row.number} is proposed. Both leaders can sign it now.",
+            done=lambda row: (
+                gettext("Version %(number)s is proposed. Both leaders can sign it now.") % {"number": row.number}
+            ),
             then=version_url,
             otherwise=version_url(version),
         )
 
     @action(
-        description="Withdraw",
+        description=_("Withdraw"),
         icon="undo",
         permissions=["withdraw"],
         dialog={
-            "title": "Withdraw this version?",
-            "description": "It stays visible with your reason and can never be signed. This cannot be undone.",
+            "title": _("Withdraw this version?"),
+            "description": _("It stays visible with your reason and can never be signed. This cannot be undone."),
             "form_class": ReasonForm,
-            "form_submit_text": "Withdraw",
+            "form_submit_text": _("Withdraw"),
         },
     )
     def withdraw(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
@@ -356,20 +383,20 @@ class VersionAdmin(PortalAdmin):
         return self.take(
             request,
             lambda: signoff.withdraw(version, by=request.user, reason=form.cleaned_data["reason"], now=timezone.now()),
-            done=lambda row: f"Version {row.number} is withdrawn.",
+            done=lambda row: gettext("Version %(number)s is withdrawn.") % {"number": row.number},
             then=version_url,
             otherwise=version_url(version),
         )
 
     @action(
-        description="New draft from this",
+        description=_("New draft from this"),
         icon="edit_document",
         permissions=["draft"],
         dialog={
-            "title": "New draft from this version?",
-            "description": "A draft with the same terms and the next number; its dates are left open.",
+            "title": _("New draft from this version?"),
+            "description": _("A draft with the same terms and the next number; its dates are left open."),
             "form_class": None,
-            "form_submit_text": "Draft it",
+            "form_submit_text": _("Draft it"),
         },
     )
     def draft_from(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
@@ -382,21 +409,21 @@ class VersionAdmin(PortalAdmin):
             otherwise=version_url(version),
         )
 
-    @action(description="Page for signers", icon="open_in_new", permissions=["view"])
+    @action(description=_("Page for signers"), icon="open_in_new", permissions=["view"])
     def open_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect(get_object_or_404(Version, pk=object_id).get_absolute_url())
 
-    @action(description="Document", icon="description", permissions=["view"])
+    @action(description=_("Document"), icon="description", permissions=["view"])
     def open_document(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version = get_object_or_404(Version, pk=object_id)
         return redirect("document", version.agreement_id, version.number)
 
-    @action(description="Compare", icon="difference", permissions=["view"])
+    @action(description=_("Compare"), icon="difference", permissions=["view"])
     def compare(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version = get_object_or_404(Version, pk=object_id)
         return redirect(f"{reverse('compare', args=[version.agreement_id])}?after={version.number}")
 
-    @action(description="Export terms", icon="download", permissions=["view"])
+    @action(description=_("Export terms"), icon="download", permissions=["view"])
     def export_terms(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version = get_object_or_404(Version.objects.select_related("agreement"), pk=object_id)
         text = exchange.export(version, now=timezone.now())

@@ -12,8 +12,11 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from agreements.business_time import BusinessTime, parse_windows
+from slaportal import formats
 from slaportal.models import User, validate_time_zone
 from slaportal.refusal import Refused
 
@@ -36,7 +39,10 @@ def _public_holidays(country: str, region: str, years: tuple[int, ...]) -> dict[
         # Named in one language: otherwise frozen terms would depend on the language of the machine that froze them.
         named = holidays.country_holidays(country, subdiv=region or None, years=list(years), language="en_US")
     except NotImplementedError:
-        raise ValueError(f"No public holidays are known for country “{country}”, region “{region}”.") from None
+        raise ValueError(
+            gettext("No public holidays are known for country “%(country)s”, region “%(region)s”.")
+            % {"country": country, "region": region}
+        ) from None
     return dict(named)
 
 
@@ -61,7 +67,7 @@ class BusinessCalendar(models.Model):
 
     name = models.CharField(max_length=120, unique=True)
     time_zone = models.CharField(max_length=64, default="Europe/Berlin", validators=[validate_time_zone])
-    monday = WindowsField(help_text="Such as 09:00-12:00, 13:00-17:30. Ends go up to 24:00; blank is closed.")
+    monday = WindowsField(help_text=_("Such as 09:00-12:00, 13:00-17:30. Ends go up to 24:00; blank is closed."))
     tuesday = WindowsField()
     wednesday = WindowsField()
     thursday = WindowsField()
@@ -71,7 +77,9 @@ class BusinessCalendar(models.Model):
     country = models.CharField(
         "public holidays of", max_length=2, blank=True, help_text="Two-letter country code, such as DE; blank is none."
     )
-    region = models.CharField(max_length=8, blank=True, help_text="Code of the state or region, such as BE for Berlin.")
+    region = models.CharField(
+        max_length=8, blank=True, help_text=_("Code of the state or region, such as BE for Berlin.")
+    )
 
     class Meta:
         ordering = ["name"]
@@ -99,7 +107,7 @@ class SpecialDay(models.Model):
 
     calendar = models.ForeignKey(BusinessCalendar, models.CASCADE, related_name="special_days")
     date = models.DateField()
-    hours = WindowsField(help_text="Blank is closed all day.")
+    hours = WindowsField(help_text=_("Blank is closed all day."))
     name = models.CharField(max_length=80, blank=True)
 
     class Meta:
@@ -108,7 +116,7 @@ class SpecialDay(models.Model):
             models.UniqueConstraint(
                 fields=["calendar", "date"],
                 name="special_day_unique",
-                violation_error_message="This calendar has other hours for that day already.",
+                violation_error_message=_("This calendar has other hours for that day already."),
             )
         ]
 
@@ -134,7 +142,7 @@ class Closure(models.Model):
                 fields=["calendar", "date"],
                 condition=Q(withdrawn_at=None),
                 name="closure_unique",
-                violation_error_message="That day is closed already.",
+                violation_error_message=_("That day is closed already."),
             )
         ]
 
@@ -153,7 +161,7 @@ class WorkingHours(models.Model):
         ordering = ["person__name"]
 
     def __str__(self) -> str:
-        return f"{self.person} works by {self.calendar}"
+        return gettext("%(person)s works by %(calendar)s") % {"person": self.person, "calendar": self.calendar}
 
 
 def snapshot(calendar: BusinessCalendar, *, years: Iterable[int]) -> dict[str, Any]:
@@ -203,7 +211,7 @@ def closures_by_calendar() -> dict[int, list[date]]:
 def add_closure(*, calendar: BusinessCalendar, day: date, reason: str, by: User, now: datetime) -> Closure:
     """Close a day for everybody, signed versions included, and re-evaluate the clocks that touch it (T5)."""
     if not reason.strip():
-        raise Refused("Say why the day is closed.")
+        raise Refused(gettext("Say why the day is closed."))
     with transaction.atomic():
         closure, is_new = Closure.objects.get_or_create(
             calendar=calendar,
@@ -212,7 +220,7 @@ def add_closure(*, calendar: BusinessCalendar, day: date, reason: str, by: User,
             defaults={"reason": reason.strip(), "added_by": by, "added_at": now},
         )
         if not is_new:
-            raise Refused(f"{day:%-d %B %Y} is closed already.")
+            raise Refused(gettext("%(day)s is closed already."), day=formats.long_day(day))
         import_string(settings.CLOSURE_CHANGED)(closure, now=now)
     return closure
 
@@ -221,5 +229,5 @@ def withdraw_closure(closure: Closure, *, by: User, now: datetime) -> None:
     """Take a mistaken closure back; the row stays and says who did it."""
     with transaction.atomic():
         if not Closure.objects.filter(pk=closure.pk, withdrawn_at=None).update(withdrawn_by=by, withdrawn_at=now):
-            raise Refused(f"{closure.date:%-d %B %Y} was opened again already.")
+            raise Refused(gettext("%(date)s was opened again already."), date=formats.long_day(closure.date))
         import_string(settings.CLOSURE_CHANGED)(closure, now=now)

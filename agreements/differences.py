@@ -88,7 +88,7 @@ def _sentence(promise: Promise, terms: Terms) -> str:
     clause = wording.clause(promise, terms)
     otherwise = f" If not: {clause.consequence}" if clause.consequence else ""
     ladder = f" {clause.ladder}" if clause.ladder else ""
-    return f"{promise.kind.party.label} will {clause.text}{otherwise}{ladder}"
+    return f"{promise.kind.party.value.capitalize()} will {clause.text}{otherwise}{ladder}"
 
 
 def _monthly_targets(title: str, before: Mapping[str, Fraction], after: Mapping[str, Fraction]) -> Iterator[Change]:

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from agreements import marks, phrases, terms, wording
 from agreements.models import Signature, Status, Version
@@ -117,7 +118,7 @@ def _status(version: Version, as_of: datetime, zone: ZoneInfo) -> str:
         return f"Draft as of {as_of.astimezone(zone):%-d %B %Y, %H:%M}; not proposed yet"
     if version.status == Status.PROPOSED:
         return f"Proposed on {phrases.day_of(version.proposed_at.astimezone(zone))}; not yet agreed"
-    return f"{version.get_status_display()} on {phrases.day_of(as_of.astimezone(zone))}"
+    return f"{version.status.capitalize()} on {phrases.day_of(as_of.astimezone(zone))}"
 
 
 def _in_force(version: Version, agreed: Terms, zone: ZoneInfo) -> str:
@@ -159,7 +160,7 @@ def can_draw_pdf() -> bool:
 def pdf(version: Version, *, now: datetime) -> bytes:
     """The document as a PDF on A4. Refused where it cannot be drawn; ask `can_draw_pdf` before."""
     if not can_draw_pdf():
-        raise Refused("This machine cannot draw PDFs. Print the document from the browser instead.")
+        raise Refused(_("This machine cannot draw PDFs. Print the document from the browser instead."))
     page = markup(version, now=now)
     drawn = _weasyprint().HTML(string=page, base_url=SHELF, url_fetcher=fetcher())
     return drawn.write_pdf(pdf_identifier=terms.digest(page)[:32].encode(), pdf_tags=True)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from agreements.business_time import BusinessTime
@@ -104,4 +105,7 @@ class CalendarChoiceField(ListedChoiceField):
     """A choice of calendar that says what a business day is on each."""
 
     def label_from_instance(self, calendar: BusinessCalendar) -> str:
-        return f"{calendar} (one business day is {duration(working_day(calendar))})"
+        return gettext("%(calendar)s (one business day is %(working_day)s)") % {
+            "calendar": calendar,
+            "working_day": duration(working_day(calendar)),
+        }

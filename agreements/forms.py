@@ -12,6 +12,8 @@ from django.forms.models import ModelChoiceIteratorValue
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.text import slugify
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.forms import BaseDialogForm, PaginationInlineFormSet
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -31,6 +33,7 @@ from agreements.plain_ladders import complaints, write_ladder
 from agreements.plain_text import write_criteria
 from agreements.standing import standings
 from agreements.terms_file import MOST_BYTES
+from slaportal import formats
 
 
 class CriteriaForm(forms.ModelForm):
@@ -59,8 +62,8 @@ class AgreementForm(CriteriaForm):
     """Who agrees, and about which leads."""
 
     covers = CriteriaField(
-        label="Leads it covers",
-        help_text="A lead must meet all of them; none: every lead. Each version freezes them at its proposal.",
+        label=_("Leads it covers"),
+        help_text=_("A lead must meet all of them; none: every lead. Each version freezes them at its proposal."),
     )
 
     class Meta:
@@ -73,7 +76,11 @@ class AgreementForm(CriteriaForm):
         waiting = self.instance.pk and self.instance.versions.filter(status=Status.PROPOSED).first()
         for team in ("marketing_team", "sales_team"):
             if waiting and team in self.changed_data:
-                self.add_error(team, f"Version {waiting.number} waits for this team’s signature. Withdraw it first.")
+                self.add_error(
+                    team,
+                    gettext("Version %(number)s waits for this team’s signature. Withdraw it first.")
+                    % {"number": waiting.number},
+                )
         return cleaned
 
 
@@ -82,8 +89,8 @@ class VersionForm(CriteriaForm):
 
     criteria_of = "criteria"
     covers = CriteriaField(
-        label="Criteria",
-        help_text="A qualified lead meets all of them; none: the score alone decides.",
+        label=_("Criteria"),
+        help_text=_("A qualified lead meets all of them; none: the score alone decides."),
     )
     required_fields = forms.MultipleChoiceField(
         required=False,
@@ -117,8 +124,10 @@ def kind_choices() -> list[tuple[str, object]]:
     """The catalogue, grouped by who promises."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for kind in CATALOGUE.values():
-        groups.setdefault(f"{kind.party.label} promises", []).append((kind.code, kind.label))
-    return [("", "Choose what is promised"), *groups.items()]
+        groups.setdefault(gettext("%(party)s promises") % {"party": kind.party.label}, []).append(
+            (kind.code, kind.label)
+        )
+    return [("", gettext("Choose what is promised")), *groups.items()]
 
 
 def kinds_for_script() -> str:
@@ -141,20 +150,23 @@ def kinds_for_script() -> str:
 class CommitmentForm(CriteriaForm):
     """One promise. What its kind does not use is not kept."""
 
-    covers = CriteriaField(label="Applies to", help_text="Leads that meet all of these criteria; none: every handoff.")
+    covers = CriteriaField(
+        label=_("Applies to"),
+        help_text=_("Leads that meet all of these criteria; none: every handoff."),
+    )
     kind = forms.ChoiceField(
         choices=kind_choices,
         widget=UnfoldAdminSelectWidget({"data-kinds": kinds_for_script()}),
-        label="What is promised",
+        label=_("What is promised"),
     )
     code = forms.SlugField(
         required=False,
         max_length=40,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Short name that stays the same from version to version; blank: made from the title.",
+        help_text=_("Short name that stays the same from version to version; blank: made from the title."),
     )
-    monthly_targets = MonthlyTargetsField(help_text="Months whose volume differs, one a line.")
-    ladder = LadderField(help_text="What happens by itself while it is not kept; none: nothing does.")
+    monthly_targets = MonthlyTargetsField(help_text=_("Months whose volume differs, one a line."))
+    ladder = LadderField(help_text=_("What happens by itself while it is not kept; none: nothing does."))
     position = forms.IntegerField(required=False, initial=0, widget=forms.HiddenInput)
 
     class Meta:
@@ -180,7 +192,7 @@ class CommitmentForm(CriteriaForm):
         if kind is None:
             return cleaned
         if cleaned.get("limit") is not None and not cleaned.get("unit"):
-            self.add_error("unit", "Say in which unit the limit is.")
+            self.add_error("unit", gettext("Say in which unit the limit is."))
         if cleaned.get("limit") is None and not kind.has_limit:
             cleaned["unit"] = ""
         if not kind.starts:
@@ -260,12 +272,18 @@ class CalendarForm(forms.ModelForm):
         cleaned |= {"country": country, "region": region}
         known = holidays.list_supported_countries()
         if country and country not in known:
-            self.add_error("country", f"No public holidays are known for “{country}”; write a code such as DE or US.")
+            self.add_error(
+                "country",
+                gettext("No public holidays are known for “%(country)s”; write a code such as DE or US.")
+                % {"country": country},
+            )
         elif region and not country:
-            self.add_error("region", "A region needs its country.")
+            self.add_error("region", gettext("A region needs its country."))
         elif region and region not in known[country]:
             self.add_error(
-                "region", f"{country} has no region “{region}”, only {', '.join(known[country]) or 'itself'}."
+                "region",
+                gettext("%(country)s has no region “%(region)s”, only %(regions)s.")
+                % {"country": country, "region": region, "regions": ", ".join(known[country]) or gettext("itself")},
             )
         return cleaned
 
@@ -276,7 +294,7 @@ class WorkingHoursForm(forms.ModelForm):
     class Meta:
         model = WorkingHours
         fields = ("person",)
-        error_messages = {"person": {"unique": "Works by another calendar already; remove the person there first."}}
+        error_messages = {"person": {"unique": _("Works by another calendar already; remove the person there first.")}}
 
 
 class NewDraftForm(BaseDialogForm):
@@ -288,10 +306,12 @@ class NewDraftForm(BaseDialogForm):
     calendar = CalendarChoiceField(
         BusinessCalendar.objects.all(),
         required=False,
-        empty_label="none of these",
+        empty_label=_("none of these"),
         widget=UnfoldAdminSelectWidget,
-        help_text="A template or blank terms count in it; a copy keeps its own. With none of these, a template gets "
-        "office hours where the agreement is.",
+        help_text=_(
+            "A template or blank terms count in it; a copy keeps its own. With none of these, a template "
+            "gets office hours where the agreement is."
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -299,11 +319,17 @@ class NewDraftForm(BaseDialogForm):
         now = timezone.now()
         agreement = Agreement.objects.with_in_force(now).get(pk=self.object_id)
         found = standings(agreement.versions.defer("terms"), in_force_id=agreement.in_force_id, now=now)
-        copies = [(one.version.pk, f"Version {one.version.number} ({one.word})") for one in found]
+        copies = [
+            (
+                one.version.pk,
+                gettext("Version %(number)s (%(word)s)") % {"number": one.version.number, "word": one.word},
+            )
+            for one in found
+        ]
         templates = [(template.slug, template.name) for template in exchange.TEMPLATES]
-        groups = [("Terms of this agreement", copies)] if copies else []
+        groups = [(gettext("Terms of this agreement"), copies)] if copies else []
         begin_with = self.fields["begin_with"]
-        begin_with.choices = [*groups, ("Templates", templates), (self.BLANK, "Blank terms")]
+        begin_with.choices = [*groups, (gettext("Templates"), templates), (self.BLANK, gettext("Blank terms"))]
         begin_with.initial = agreement.in_force_id
         begin_with.help_text = format_html(
             '<span class="sla-templates">{}</span>',
@@ -314,7 +340,9 @@ class NewDraftForm(BaseDialogForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         if cleaned.get("begin_with") == self.BLANK and not cleaned.get("calendar"):
-            self.add_error("calendar", "Choose the calendar in which the terms count; add one first if there is none.")
+            self.add_error(
+                "calendar", gettext("Choose the calendar in which the terms count; add one first if there is none.")
+            )
         return cleaned
 
 
@@ -324,12 +352,12 @@ class ImportForm(forms.Form):
     file = forms.FileField(
         required=False,
         widget=UnfoldAdminFileFieldWidget({"accept": ".json,application/json"}),
-        help_text="As “Export terms” writes it.",
-        error_messages={"empty": "The file is empty."},
+        help_text=_("As “Export terms” writes it."),
+        error_messages={"empty": _("The file is empty.")},
     )
     pasted = forms.CharField(
         required=False,
-        label="Or paste it",
+        label=_("Or paste it"),
         strip=False,
         widget=UnfoldAdminTextareaWidget({"rows": 6, "spellcheck": "false"}),
     )
@@ -344,13 +372,20 @@ class ImportForm(forms.Form):
             return cleaned
         file, pasted = cleaned.get("file"), cleaned.get("pasted") or ""
         if bool(file) == bool(pasted.strip()):
-            raise ValidationError("Choose a file or paste its text: one of the two.")
+            raise ValidationError(gettext("Choose a file or paste its text: one of the two."))
         if file and file.size > MOST_BYTES:
-            raise ValidationError({"file": f"{file.name} is too large for terms: {file.size:,} bytes."})
+            raise ValidationError(
+                {
+                    "file": gettext("%(file)s is too large for terms: %(size)s bytes.")
+                    % {"file": file.name, "size": formats.number(file.size)}
+                }
+            )
         try:
             cleaned["text"] = file.read().decode("utf-8-sig") if file else pasted
         except UnicodeDecodeError:
-            raise ValidationError({"file": f"{file.name} is no text in UTF-8. Export the terms again."}) from None
+            raise ValidationError(
+                {"file": gettext("%(file)s is no text in UTF-8. Export the terms again.") % {"file": file.name}}
+            ) from None
         return cleaned
 
 
@@ -359,7 +394,7 @@ class ReasonForm(BaseDialogForm):
 
     reason = forms.CharField(
         widget=UnfoldAdminExpandableTextareaWidget,
-        error_messages={"required": "Say why, so that the next version can do better."},
+        error_messages={"required": _("Say why, so that the next version can do better.")},
     )
 
 
@@ -372,7 +407,7 @@ class ClosureForm(BaseDialogForm):
     def clean_day(self) -> Any:
         day = self.cleaned_data["day"]
         if Closure.objects.filter(calendar_id=self.object_id, date=day, withdrawn_at=None).exists():
-            raise ValidationError("That day is closed already.")
+            raise ValidationError(gettext("That day is closed already."))
         return day
 
 

@@ -11,6 +11,9 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.text import get_text_list
+from django.utils.translation import gettext
 
 from agreements import chain, differences, documents, signers, terms
 from agreements.models import Agreement, Status, Version
@@ -75,21 +78,27 @@ def please_sign(notice: Notice) -> Letter | None:
         return None
     proposed = terms.of(version)
     paragraphs = [
-        f"Version {version.number} of “{version.agreement}” waits for your signature for {party.label.lower()}. "
-        "It takes five minutes to read and two clicks and your password to sign."
+        gettext(
+            "Version %(number)s of “%(agreement)s” waits for your signature for %(party)s. "
+            "It takes five minutes to read and two clicks and your password to sign."
+        )
+        % {"number": version.number, "agreement": version.agreement, "party": party.label.lower()}
     ]
     if version.note:
         paragraphs.append(version.note)
     before = version.agreement.versions.in_force(version.proposed_at).first()
     if before:
         changes = differences.changes(terms.of(before), proposed)
-        shown = [f"• {one.where}: {one.before or 'new'} → {one.after or 'gone'}" for one in changes[:MOST_CHANGES]]
-        more = [f"• and {len(changes) - MOST_CHANGES} more"] if len(changes) > MOST_CHANGES else []
-        paragraphs += [f"What changes against version {before.number}, in force:", *shown, *more]
+        new, gone = gettext("new"), gettext("gone")
+        shown = [f"• {one.where}: {one.before or new} → {one.after or gone}" for one in changes[:MOST_CHANGES]]
+        more = len(changes) - MOST_CHANGES
+        rest = ["• " + gettext("and %(count)s more") % {"count": more}] if more > 0 else []
+        changed = gettext("What changes against version %(number)s, in force:") % {"number": before.number}
+        paragraphs += [changed, *shown, *rest]
     return Letter(
-        subject=f"Please sign: {version}",
+        subject=gettext("Please sign: %(version)s") % {"version": version},
         paragraphs=tuple(paragraphs),
-        link_label="Read and sign",
+        link_label=gettext("Read and sign"),
         link=version.get_absolute_url(),
     )
 
@@ -101,14 +110,23 @@ def declined(notice: Notice) -> Letter | None:
     event = version.events.filter(what="declined").select_related("actor").last()
     if event is None:
         return None
-    paragraphs, label, link = [f"{event.actor} declined {event.detail}"], "Open the version", version.get_absolute_url()
+    said = gettext("%(person)s declined %(detail)s") % {"person": event.actor, "detail": event.detail}
+    paragraphs, label, link = [said], gettext("Open the version"), version.get_absolute_url()
     draft = Version.objects.filter(based_on=version, status=Status.DRAFT).order_by("number").last()
     if draft and notice.recipient.has_perm("agreements.change_version"):
-        paragraphs.append(f"A new draft, version {draft.number}, waits with the same terms and this reason.")
-        label, link = f"Open version {draft.number}", reverse("admin:agreements_version_change", args=[draft.pk])
+        number = {"number": draft.number}
+        waits = gettext("A new draft, version %(number)s, waits with the same terms and this reason.")
+        paragraphs.append(waits % number)
+        label = gettext("Open version %(number)s") % number
+        link = reverse("admin:agreements_version_change", args=[draft.pk])
     elif version.signatures.filter(signer=notice.recipient).exists():
-        paragraphs.append("Your signature stays visible, without effect. RevOps writes the next version.")
-    return Letter(subject=f"Declined: {version}", paragraphs=tuple(paragraphs), link_label=label, link=link)
+        paragraphs.append(gettext("Your signature stays visible, without effect. RevOps writes the next version."))
+    return Letter(
+        subject=gettext("Declined: %(version)s") % {"version": version},
+        paragraphs=tuple(paragraphs),
+        link_label=label,
+        link=link,
+    )
 
 
 @outbox.one_by_one
@@ -119,24 +137,33 @@ def agreed(notice: Notice) -> Letter | None:
     if version.status != Status.AGREED or event is None:
         return None
     zone = ZoneInfo(terms.of(version).time_zone)
-    names = " and ".join(
-        f"{row.name} for {row.get_party_display().lower()}" for row in version.signatures.order_by("signed_at", "pk")
-    )
+    signatures = version.signatures.order_by("signed_at", "pk")
+    names = get_text_list([str(row) for row in signatures], gettext("and"))
     files: tuple[Attachment, ...] = ()
     if notice.channel == Notice.Channel.EMAIL and documents.can_draw_pdf():
         drawn = documents.pdf(version, now=notice.created_at)
         files = (Attachment(documents.file_name(version), drawn, "application/pdf"),)
     return Letter(
-        subject=f"Signed by both sides: {version}",
+        subject=gettext("Signed by both sides: %(version)s") % {"version": version},
         paragraphs=(
-            f"{names} have signed. Version {version.number} is in force from "
-            f"{version.effective_from.astimezone(zone):%-d %B %Y, %H:%M} ({zone.key}).",
-            "The signed document is attached." if files else "The document can be printed from its page.",
-            f"SHA-256 of the terms: {version.terms_hash}",
-            f"Head of the agreement’s history at event {event.number}: {event.mac}. Keep this letter: with it anybody "
-            "can prove later that the history has not been changed.",
+            gettext("%(names)s have signed. Version %(number)s is in force from %(moment)s (%(zone)s).")
+            % {
+                "names": names,
+                "number": version.number,
+                "moment": date_format(version.effective_from.astimezone(zone), "DATETIME_FORMAT"),
+                "zone": zone.key,
+            },
+            gettext("The signed document is attached.")
+            if files
+            else gettext("The document can be printed from its page."),
+            gettext("SHA-256 of the terms: %(digest)s") % {"digest": version.terms_hash},
+            gettext(
+                "Head of the agreement’s history at event %(event)s: %(mac)s. Keep this letter: with it "
+                "anybody can prove later that the history has not been changed."
+            )
+            % {"event": event.number, "mac": event.mac},
         ),
-        link_label="Open the agreement",
+        link_label=gettext("Open the agreement"),
         link=version.get_absolute_url(),
         attachments=files,
     )
@@ -150,13 +177,16 @@ def alarm(notice: Notice) -> Letter | None:
     if not misfits:
         return None
     return Letter(
-        subject=f"Changed behind everybody’s back: {agreement}",
+        subject=gettext("Changed behind everybody’s back: %(agreement)s") % {"agreement": agreement},
         paragraphs=(
-            f"“{agreement}” is not what was signed. The first row that does not fit: {misfits[0]}.",
-            "Run manage.py verify_agreements --all, compare with the signed documents that both leaders received, and "
-            "restore what was agreed from a backup.",
+            gettext("“%(agreement)s” is not what was signed. The first row that does not fit: %(misfit)s.")
+            % {"agreement": agreement, "misfit": misfits[0]},
+            gettext(
+                "Run manage.py verify_agreements --all, compare with the signed documents that both leaders "
+                "received, and restore what was agreed from a backup."
+            ),
         ),
-        link_label="Open the agreement",
+        link_label=gettext("Open the agreement"),
         link=agreement.get_absolute_url(),
     )
 

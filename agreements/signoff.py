@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import Max, Q
 from django.forms.models import model_to_dict
+from django.utils.translation import gettext as _
 
 from agreements import chain, lint, notices, terms
 from agreements.models import (
@@ -51,9 +52,7 @@ def meaning(version: Version, party: Party) -> str:
         when = f"from {_day(agreed.effective_from, ZoneInfo(agreed.time_zone))}"
         if version.agreement.versions.agreed().exclude(pk=version.pk).exists():
             when += ", or from the second signature if that is later"
-    return (
-        f"I have read version {agreed.version} of “{agreed.agreement}” and commit {party.label.lower()} to it {when}."
-    )
+    return f"I have read version {agreed.version} of “{agreed.agreement}” and commit {party.value} to it {when}."
 
 
 @transaction.atomic
@@ -90,12 +89,15 @@ def propose(version: Version, *, by: User, now: datetime) -> Version:
     _refuse_outsider(by)
     version = _locked(version)
     if version.status != Status.DRAFT:
-        raise SignoffError(f"{_is(version)}; only a draft can be proposed.")
+        raise SignoffError(_("%(version)s; only a draft can be proposed."), version=_is(version))
     if version.commitments.count() > MOST_COMMITMENTS:
-        raise SignoffError(f"Nobody keeps more than {MOST_COMMITMENTS} promises. Start with the few that matter.")
+        raise SignoffError(
+            _("Nobody keeps more than %(most)s promises. Start with the few that matter."), most=MOST_COMMITMENTS
+        )
     version.terms, version.terms_hash = terms.freeze(version, now=now)
     if lacking := lint.incomplete(terms.of(version)):
-        raise Incomplete("These terms are incomplete. " + " ".join(one.says for one in lacking))
+        said = " ".join(one.says for one in lacking)
+        raise Incomplete(_("These terms are incomplete. %(remarks)s"), remarks=said)
     _span(version, now=now + timedelta.resolution)  # the signatures come later
     version.status, version.proposed_by, version.proposed_at = Status.PROPOSED, by, now
     version.save(update_fields=["terms", "terms_hash", "status", "proposed_by", "proposed_at"])
@@ -122,35 +124,38 @@ def sign(
     the same transaction (rule A2 then decides from when it is in force).
     """
     if not signer.check_password(password):
-        raise SignoffError("That is not your password. Nothing was signed.")
+        raise SignoffError(_("That is not your password. Nothing was signed."))
     if not any(character.isalnum() for character in name):
-        raise SignoffError("Type your name as it shall stand under the agreement.")
+        raise SignoffError(_("Type your name as it shall stand under the agreement."))
     with transaction.atomic():
         version = _locked(version)
         party = signing_party(User.objects.get(pk=signer.pk), version.agreement)
         if party is None:
             raise SignoffError(
-                "Only the leaders of this agreement’s marketing and sales teams sign, each for the own side."
+                _("Only the leaders of this agreement’s marketing and sales teams sign, each for the own side.")
             )
         done = version.signatures.filter(party=party, signer=signer).first()
         if done and version.status in (Status.PROPOSED, Status.AGREED):
             return done
         if version.status != Status.PROPOSED:
-            raise SignoffError(f"{_is(version)}; only a proposed one can be signed.")
+            raise SignoffError(_("%(version)s; only a proposed one can be signed."), version=_is(version))
         if version.signatures.filter(Q(party=party) | Q(signer=signer)).exists():
-            raise SignoffError("Somebody has signed for your side already, or you for the other one.")
+            raise SignoffError(_("Somebody has signed for your side already, or you for the other one."))
         if terms_hash != version.terms_hash:
-            raise TermsChanged("These are not the terms that you were shown. Read them again, then sign.")
+            raise TermsChanged(_("These are not the terms that you were shown. Read them again, then sign."))
         # Who was shown what stands here now must not sign what nobody proposed and the other side did not sign.
         if misfits := chain.verify_version(version):
             raise TermsChanged(
-                f"This version has been changed behind everybody’s back ({misfits[0]}), so nobody can sign it. Tell "
-                "RevOps: `manage.py verify_agreements` names every row."
+                _(
+                    "This version has been changed behind everybody’s back (%(misfits)s), so nobody can sign it. "
+                    "Tell RevOps: `manage.py verify_agreements` names every row."
+                ),
+                misfits=misfits[0],
             )
         kept = meaning(version, party)
         if statement not in (None, kept):
             raise TermsChanged(
-                "What your signature means has changed since you were shown it. Read it again, then sign."
+                _("What your signature means has changed since you were shown it. Read it again, then sign.")
             )
         signature = Signature.objects.create(
             version=version,
@@ -162,7 +167,7 @@ def sign(
             terms_hash=terms_hash,
             signed_at=now,
         )
-        chain.record(version, "signed", by=signer, now=now, detail=f"for {party.label.lower()}")
+        chain.record(version, "signed", by=signer, now=now, detail=f"for {party.value}")
         if version.signatures.count() == len(SIGNING_PARTIES):
             _agree(version, now=now)
         return signature
@@ -177,10 +182,10 @@ def decline(version: Version, *, by: User, reason: str, now: datetime) -> Versio
     version = _locked(version)
     party = signing_party(by, version.agreement)
     if party is None:
-        raise SignoffError("Only the leaders of this agreement’s marketing and sales teams can decline.")
+        raise SignoffError(_("Only the leaders of this agreement’s marketing and sales teams can decline."))
     if version.status != Status.PROPOSED:
-        raise SignoffError(f"{_is(version)}; only a proposed one can be declined.")
-    version = _end(version, Status.DECLINED, by=by, reason=reason, now=now, detail=f"for {party.label.lower()}: ")
+        raise SignoffError(_("%(version)s; only a proposed one can be declined."), version=_is(version))
+    version = _end(version, Status.DECLINED, by=by, reason=reason, now=now, detail=f"for {party.value}: ")
     new_draft_from(version, by=None, now=now)
     notices.tell_declined(version, now=now)
     return version
@@ -192,16 +197,16 @@ def withdraw(version: Version, *, by: User, reason: str, now: datetime) -> Versi
     _refuse_outsider(by)
     version = _locked(version)
     if version.status not in (Status.DRAFT, Status.PROPOSED):
-        raise SignoffError(f"{_is(version)}; only a draft or a proposed one can be withdrawn.")
+        raise SignoffError(_("%(version)s; only a draft or a proposed one can be withdrawn."), version=_is(version))
     return _end(version, Status.WITHDRAWN, by=by, reason=reason, now=now)
 
 
 def _end(version: Version, status: Status, *, by: User, reason: str, now: datetime, detail: str = "") -> Version:
     if not reason.strip():
-        raise SignoffError("Say why, so that the next version can do better.")
+        raise SignoffError(_("Say why, so that the next version can do better."))
     version.status = status
     version.save(update_fields=["status"])
-    chain.record(version, status.label.lower(), by=by, now=now, detail=detail + reason.strip())
+    chain.record(version, status.value, by=by, now=now, detail=detail + reason.strip())
     return version
 
 
@@ -225,19 +230,23 @@ def _span(version: Version, *, now: datetime) -> tuple[datetime, datetime | None
     if last is not None:
         if start <= last.effective_from:
             raise SignoffError(
-                f"Version {last.number} takes effect on {_day(last.effective_from, zone)}; a later version must begin "
-                "after it. Choose a later first day."
+                _(
+                    "Version %(last)s takes effect on %(day)s; a later version must begin after it. Choose a "
+                    "later first day."
+                ),
+                last=last.number,
+                day=_day(last.effective_from, zone),
             )
         start = max(start, now)
     if end and end <= start:
-        raise SignoffError("The agreement would end before it begins; choose a later last day.")
+        raise SignoffError(_("The agreement would end before it begins; choose a later last day."))
     return start, end
 
 
 def _refuse_outsider(user: User) -> None:
     """Only who writes terms may put them before the two sides, or take them back."""
     if not user.has_perm("agreements.change_version"):
-        raise SignoffError("Only RevOps proposes and withdraws versions.")
+        raise SignoffError(_("Only RevOps proposes and withdraws versions."))
 
 
 def _day(moment: datetime, zone: ZoneInfo) -> str:
@@ -245,7 +254,12 @@ def _day(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def _is(version: Version) -> str:
-    return f"Version {version.number} is {'a draft' if version.is_draft else version.get_status_display().lower()}"
+    if version.is_draft:
+        return _("Version %(number)s is a draft") % {"number": version.number}
+    return _("Version %(number)s is %(status)s") % {
+        "number": version.number,
+        "status": version.get_status_display().lower(),
+    }
 
 
 def _lock(agreement_id: int) -> Agreement:

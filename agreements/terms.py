@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
+from django.utils.translation import gettext
 
 from agreements.business_time import BusinessTime
 from agreements.calendars import HOLIDAY_YEARS_AHEAD, snapshot, thaw
@@ -255,7 +256,7 @@ def read(text: str) -> Terms:
     try:
         return _read(json.loads(text))
     except UNREADABLE as problem:
-        raise Unreadable("These terms cannot be read: somebody has changed what was frozen.") from problem
+        raise Unreadable(gettext("These terms cannot be read: somebody has changed what was frozen.")) from problem
 
 
 def _read(data: Mapping[str, Any]) -> Terms:

@@ -11,6 +11,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
     ChoicesDropdownFilter,
     DropdownFilter,
@@ -27,6 +29,7 @@ from leads.records import LeadRecord
 from slaportal.admin import CheapCountPaginator, PortalAdmin, ReadOnlyAdmin
 
 # What a reason means; numbers rest on it from the first disposition on.
+STAGE_TONES = {Handoff.Stage.WON: "success", Handoff.Stage.LOST: "danger", Handoff.Stage.REJECTED: "danger"}
 MEANING = ("code", "for_recycled", "for_rejected", "is_quality", "needs_contact", "needs_attempts", "undelivered")
 
 
@@ -41,13 +44,13 @@ class LeadForm(forms.ModelForm):
     def clean_received_at(self) -> datetime:
         received_at = self.cleaned_data["received_at"]
         if received_at > timezone.now():
-            raise ValidationError("A lead cannot be received in the future.")
+            raise ValidationError(gettext("A lead cannot be received in the future."))
         return received_at
 
     def clean_attributes(self) -> dict[str, object]:
         attributes = self.cleaned_data["attributes"] or {}
         if not isinstance(attributes, dict):
-            raise ValidationError('Attributes have names, such as {"product": "Router"}.')
+            raise ValidationError(gettext('Attributes have names, such as {"product": "Router"}.'))
         return attributes
 
 
@@ -59,28 +62,34 @@ class LeadAdmin(PortalAdmin):
     list_display = ("who", "company", "state_now", "score", "source", "segment", "received_at")
     list_filter = (("state", ChoicesDropdownFilter), "handed_over", ("received_at", RangeDateTimeFilter))
     search_fields = ("name", "email", "company", "=external_id", "=contact_id")
-    search_help_text = "Name, e-mail, company, or the exact id of the lead or person in the source system"
+    search_help_text = _("Name, e-mail, company, or the exact id of the lead or person in the source system")
     ordering = ("-id",)
     paginator, show_full_result_count = CheapCountPaginator, False
     actions = ("match_again",)
     fieldsets = (
-        ("Person", {"fields": (("name", "title"), ("email", "phone"), ("seniority", "contact_id"))}),
-        ("Company", {"fields": (("company", "company_size"), ("industry", "country"))}),
-        ("Interest", {"fields": (("score", "segment"), ("source", "campaign"), "engaged_at", "handed_over")}),
-        ("Record", {"fields": (("source_system", "external_id"), ("received_at", "owner"), "attributes")}),
+        (_("Person"), {"fields": (("name", "title"), ("email", "phone"), ("seniority", "contact_id"))}),
+        (_("Company"), {"fields": (("company", "company_size"), ("industry", "country"))}),
+        (
+            _("Interest"),
+            {"fields": (("score", "segment"), ("source", "campaign"), "engaged_at", "handed_over")},
+        ),
+        (
+            _("Record"),
+            {"fields": (("source_system", "external_id"), ("received_at", "owner"), "attributes")},
+        ),
     )
 
-    @display(description="Lead", header=True, ordering="name")
+    @display(description=_("Lead"), header=True, ordering="name")
     def who(self, lead: Lead) -> tuple[str, str]:
         return str(lead), lead.email
 
     @display(
-        description="State",
+        description=_("State"),
         ordering="state",
-        label={Lead.State.HANDED_OFF: "success", Lead.State.UNMATCHED: "warning"},
+        label={Lead.State.HANDED_OFF: "success", Lead.State.UNMATCHED: "warning", Lead.State.WAITING: ""},
     )
-    def state_now(self, lead: Lead) -> str:
-        return lead.state
+    def state_now(self, lead: Lead) -> tuple[str, str]:
+        return lead.state, Lead.State(lead.state).label.partition(":")[0]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Lead | None = None) -> Sequence[str]:
         return ("source_system", "external_id", "received_at") if obj else ()
@@ -97,16 +106,24 @@ class LeadAdmin(PortalAdmin):
         stored = Lead.objects.get(source_system=obj.source_system, external_id=obj.external_id)
         obj.pk, obj.state = stored.pk, stored.state
         if received.handoffs:
-            messages.info(request, f"It qualifies under {received.handoffs[0].version}: a handoff has begun.")
+            messages.info(
+                request,
+                gettext("It qualifies under %(version)s: a handoff has begun.")
+                % {"version": received.handoffs[0].version},
+            )
 
     def has_match_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("leads.match_lead")
 
-    @action(description="Match again", permissions=["match"])
+    @action(description=_("Match again"), permissions=["match"])
     def match_again(self, request: HttpRequest, leads: QuerySet[Lead]) -> None:
         unmatched = leads.filter(state=Lead.State.UNMATCHED).count()
         begun = match_again(leads, by=request.user, now=timezone.now())
-        messages.success(request, f"Of {unmatched} unmatched leads, {begun} began a handoff.")
+        messages.success(
+            request,
+            gettext("Of %(unmatched)s unmatched leads, %(begun)s began a handoff.")
+            % {"unmatched": unmatched, "begun": begun},
+        )
 
 
 class PortalPageAdmin(ReadOnlyAdmin):
@@ -132,24 +149,31 @@ class HandoffAdmin(PortalPageAdmin):
     search_fields = ("lead__name", "lead__email", "=lead__external_id")
     fieldsets = (
         (None, {"fields": (("lead", "number"), ("agreement", "version"), ("qualified_at", "ended_at"))}),
-        ("Now", {"fields": (("owner", "team"), "stage")}),
-        ("When it began", {"fields": (("source", "campaign"), ("segment", "score"), "snapshot")}),
-        ("Qualification", {"fields": (("below_definition", "failed_criteria"), ("is_complete", "missing_fields"))}),
+        (_("Now"), {"fields": (("owner", "team"), "stage")}),
+        (_("When it began"), {"fields": (("source", "campaign"), ("segment", "score"), "snapshot")}),
+        (
+            _("Qualification"),
+            {"fields": (("below_definition", "failed_criteria"), ("is_complete", "missing_fields"))},
+        ),
     )
     actions_detail = ("open_page",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Handoff]:
         return super().get_queryset(request).defer("version__terms")
 
-    @display(description="Version", ordering="version__number")
+    @display(description=_("Version"), ordering="version__number")
     def version_number(self, handoff: Handoff) -> int:
         return handoff.version.number
 
-    @display(description="Stage", ordering="stage", label={"Won": "success", "Lost": "danger", "Rejected": "danger"})
-    def stage_reached(self, handoff: Handoff) -> str:
-        return handoff.get_stage_display()
+    @display(
+        description=_("Stage"),
+        ordering="stage",
+        label=dict.fromkeys(Handoff.Stage, "") | STAGE_TONES,
+    )
+    def stage_reached(self, handoff: Handoff) -> tuple[str, str]:
+        return handoff.stage, handoff.get_stage_display()
 
-    @action(description="Time line and clocks", icon="open_in_new", permissions=["view"])
+    @action(description=_("Time line and clocks"), icon="open_in_new", permissions=["view"])
     def open_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect(get_object_or_404(Handoff, pk=object_id).get_absolute_url())
 
@@ -169,7 +193,7 @@ class AttemptAdmin(PortalPageAdmin):
     )
     search_fields = ("lead__name", "=email", "=contact_id", "=external_id")
 
-    @display(description="With")
+    @display(description=_("With"))
     def who(self, attempt: Attempt) -> str:
         return str(attempt.lead) if attempt.lead else attempt.email or attempt.contact_id
 
@@ -190,13 +214,13 @@ class ReasonCodeAdmin(PortalAdmin):
         return {} if obj else self.prepopulated_fields
 
     def get_fieldsets(self, request: HttpRequest, obj: ReasonCode | None = None) -> Sequence[tuple[str | None, dict]]:
-        why = (
-            "Dispositions use this reason, so what it means stays as it is: their numbers rest on it. To mean "
-            "something else, stop offering it and add a new one."
+        why = gettext(
+            "Dispositions use this reason, so what it means stays as it is: their numbers rest on it. To "
+            "mean something else, stop offering it and add a new one."
         )
         return (
             (None, {"fields": (("label", "code"), "is_active")}),
-            ("What it means", {"fields": MEANING[1:], "description": why if self._is_used(obj) else ""}),
+            (gettext("What it means"), {"fields": MEANING[1:], "description": why if self._is_used(obj) else ""}),
         )
 
     def _is_used(self, reason: ReasonCode | None) -> bool:
@@ -209,7 +233,7 @@ class OpenFilter(DropdownFilter):
     title, parameter_name = "state", "state"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [("open", "To do"), ("done", "Done")]
+        return [("open", gettext("To do")), ("done", gettext("Done"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
         return queryset.filter(done_at__isnull=self.value() == "open") if self.value() in ("open", "done") else queryset
@@ -228,7 +252,7 @@ class TaskAdmin(PortalAdmin):
     actions_detail = ("open_page",)
     fieldsets = (
         (None, {"fields": ("title", ("agreement", "opened_at"), "note")}),
-        ("Done", {"fields": (("done_at", "done_by"),)}),
+        (_("Done"), {"fields": (("done_at", "done_by"),)}),
     )
     readonly_fields = ("title", "agreement", "opened_at", "done_at", "done_by")
 
@@ -238,16 +262,16 @@ class TaskAdmin(PortalAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Task | None = None) -> bool:
         return False
 
-    @display(description="Done", boolean=True)
+    @display(description=_("Done"), boolean=True)
     def is_done(self, task: Task) -> bool:
         return task.done_at is not None
 
-    @action(description="Mark as done", permissions=["change"])
+    @action(description=_("Mark as done"), permissions=["change"])
     def close(self, request: HttpRequest, tasks: QuerySet[Task]) -> None:
         count = escalations.close_tasks(tasks, by=request.user, now=timezone.now())
-        messages.success(request, f"{count} task{'s' * (count != 1)} done.")
+        messages.success(request, ngettext("%(count)s task done.", "%(count)s tasks done.", count) % {"count": count})
 
-    @action(description="Open what it is about", icon="open_in_new", permissions=["view"])
+    @action(description=_("Open what it is about"), icon="open_in_new", permissions=["view"])
     def open_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         task = get_object_or_404(Task, pk=object_id)
         return redirect((task.handoff or task.agreement).get_absolute_url())

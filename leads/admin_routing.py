@@ -8,6 +8,8 @@ from django.db.models import Max, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 from django.utils.html import format_html_join
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
@@ -24,7 +26,7 @@ class RuleForm(CriteriaForm):
     """A rule, with its criteria as text."""
 
     criteria_of = "criteria"
-    covers = CriteriaField(label="Criteria", help_text="A lead must meet all of them; none: every lead.")
+    covers = CriteriaField(label=_("Criteria"), help_text=_("A lead must meet all of them; none: every lead."))
 
     class Meta:
         model = RoutingRule
@@ -43,7 +45,7 @@ class SeatInline(TabularInline):
     autocomplete_fields = ("person",)
     extra = 0
     verbose_name = "weight"
-    verbose_name_plural = "weights (for “in turn, by weight”; everybody else of the team counts 1)"
+    verbose_name_plural = _("weights (for “in turn, by weight”; everybody else of the team counts 1)")
 
 
 @admin.register(RoutingRule)
@@ -62,8 +64,14 @@ class RoutingRuleAdmin(PortalAdmin):
     change_form_outer_before_template = "admin/leads/routing_remarks.html"
     fieldsets = (
         (None, {"fields": (("name", "is_active"), ("agreement", "position"))}),
-        ("Which leads", {"fields": ("covers",)}),
-        ("To whom", {"fields": (("team", "person"), "method"), "description": "Name a team or a person, not both."}),
+        (_("Which leads"), {"fields": ("covers",)}),
+        (
+            _("To whom"),
+            {
+                "fields": (("team", "person"), "method"),
+                "description": _("Name a team or a person, not both."),
+            },
+        ),
     )
 
     class Media:
@@ -79,29 +87,29 @@ class RoutingRuleAdmin(PortalAdmin):
 
     def covers(self, rule: RoutingRule) -> str:
         """The criteria as text, for who may only look."""
-        return write_criteria(rule.criteria.all()) or "every lead"
+        return write_criteria(rule.criteria.all()) or gettext("every lead")
 
-    @display(description="Leads of", ordering="agreement")
+    @display(description=_("Leads of"), ordering="agreement")
     def leads_of(self, rule: RoutingRule) -> str:
-        return str(rule.agreement or "every agreement")
+        return str(rule.agreement or gettext("every agreement"))
 
-    @display(description="Which meet")
+    @display(description=_("Which meet"))
     def about(self, rule: RoutingRule) -> str:
-        return format_html_join("", "<div>{}</div>", ((row,) for row in rule.criteria.all())) or "every lead"
+        return format_html_join("", "<div>{}</div>", ((row,) for row in rule.criteria.all())) or gettext("every lead")
 
-    @display(description="Go to")
+    @display(description=_("Go to"))
     def goes_to(self, rule: RoutingRule) -> str:
         return str(rule.team or rule.person)
 
-    @display(description="Chosen")
+    @display(description=_("Chosen"))
     def chosen(self, rule: RoutingRule) -> str:
-        return rule.get_method_display() if rule.team_id else "by name"
+        return rule.get_method_display() if rule.team_id else gettext("by name")
 
     def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
         """With remarks, which are read for all rules together, once for each request."""
         found = SimpleLazyObject(lambda: routing_lint.of(routing_lint.to_lint()))
 
-        @display(description="Remarks")
+        @display(description=_("Remarks"))
         def remarks(rule: RoutingRule) -> str:
             said = ((remark,) for remark in found.get(rule.pk, ()))
             return format_html_join("", '<div class="sla-rule-remark">{}</div>', said) or "–"

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from agreements import signers
 from leads.models import Answer, Clock, Handoff
@@ -31,15 +32,15 @@ def may_answer(user: User, handoff: Handoff, party: str = Party.SALES) -> bool:
 def answer(clock: Clock, *, cause: str, action: str, by: User, now: datetime) -> Answer:
     """Answer a miss, once. `Refused` where nothing was missed, or a line is empty."""
     handoff, commitment = clock.handoff, clock.commitment
-    said = {"why it happened": cause, "what is done about it": action}
-    for what, line in said.items():
-        if not line.strip():
-            raise Refused(f"Say {what}, in one line.")
+    if not cause.strip():
+        raise Refused(_("Say why it happened, in one line."))
+    if not action.strip():
+        raise Refused(_("Say what is done about it, in one line."))
     if not may_answer(by, handoff, commitment.catalogue.party):
         raise Refused(_who_can(handoff, commitment.catalogue.party))
     missed = Clock.objects.filter(handoff=handoff, commitment=commitment, subject=clock.subject)
     if not missed.filter(state=Clock.State.MISSED).exists():
-        raise Refused(f"“{commitment}” is not missed here, so there is nothing to answer.")
+        raise Refused(_("“%(commitment)s” is not missed here, so there is nothing to answer."), commitment=commitment)
     cause, action = (" ".join(line.split())[:200] for line in (cause, action))
     try:
         with transaction.atomic():
@@ -47,10 +48,11 @@ def answer(clock: Clock, *, cause: str, action: str, by: User, now: datetime) ->
                 handoff=handoff, commitment=commitment, subject=clock.subject, cause=cause, action=action, by=by, at=now
             )
     except IntegrityError:
-        raise Refused("This miss has been answered already.") from None
+        raise Refused(_("This miss has been answered already.")) from None
 
 
 def _who_can(handoff: Handoff, party: str) -> str:
     if party == Party.MARKETING:
-        return f"Only the manager or a leader of {handoff.agreement.marketing_team}, or RevOps, can answer."
-    return f"Only who owned {handoff}, the manager of the team or RevOps can answer."
+        team = handoff.agreement.marketing_team
+        return _("Only the manager or a leader of %(team)s, or RevOps, can answer.") % {"team": team}
+    return _("Only who owned %(handoff)s, the manager of the team or RevOps can answer.") % {"handoff": handoff}

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from django.utils.translation import gettext
+
 from agreements.catalogue import Action
 from agreements.models import Agreement, Step
 from leads.models import Clock, Escalation, Handoff
@@ -41,8 +43,9 @@ class Audience:
         if step.action != Action.OWNER:
             return self.around(step, team, handoff.agreement, reader=READER, also=handoff.team_id)
         if owner and owner.is_active:
-            return [Seat("owner", owner, READER)], f"told {owner}"
-        return self._manager(team, READER, f"{owner} cannot log in" if owner else "nobody owned it")
+            return [Seat("owner", owner, READER)], gettext("told %(person)s") % {"person": owner}
+        why = gettext("%(person)s cannot log in") % {"person": owner} if owner else gettext("nobody owned it")
+        return self._manager(team, READER, why)
 
     def around(
         self, step: Step, team: Team, agreement: Agreement, *, reader: str, also: int | None = None
@@ -56,19 +59,21 @@ class Audience:
             case Action.MANAGER:
                 return self._manager(team, reader)
             case Action.TEAM if people := self.members(team):
-                return _each(people), f"told everybody of {team}"
+                return _each(people), gettext("told everybody of %(team)s") % {"team": team}
             case Action.TEAM:
-                return self._manager(team, reader, f"nobody of {team} can log in")
+                return self._manager(team, reader, gettext("nobody of %(team)s can log in") % {"team": team})
             case Action.ROLE:
                 teams = {also, agreement.sales_team_id, agreement.marketing_team_id, None}
                 if people := self._role(step.role, teams):
-                    return _each(people), f"told everybody with the role {step.role}"
-                of_theirs = "of theirs " * (step.role in OF_A_TEAM)
-                return self._manager(team, reader, f"nobody {of_theirs}with the role {step.role} can log in")
+                    return _each(people), gettext("told everybody with the role %(role)s") % {"role": step.role}
+                why = gettext("nobody with the role %(role)s can log in")
+                if step.role in OF_A_TEAM:
+                    why = gettext("nobody of theirs with the role %(role)s can log in")
+                return self._manager(team, reader, why % {"role": step.role})
             case Action.CHAT if team.chat_url:
-                return [Seat(f"team:{team.pk}")], f"posted in the chat of {team}"
+                return [Seat(f"team:{team.pk}")], gettext("posted in the chat of %(team)s") % {"team": team}
             case Action.CHAT:
-                return self._manager(team, reader, f"{team} has no chat")
+                return self._manager(team, reader, gettext("%(team)s has no chat") % {"team": team})
         return [], ""
 
     @cached_property
@@ -96,12 +101,14 @@ class Audience:
         """The team's manager, or all of RevOps; `why` is why the manager is told instead of somebody else."""
         manager = team.manager
         if manager and manager.is_active:
-            return [Seat("manager", manager, reader)], f"told {manager}, because {why}" if why else f"told {manager}"
-        missing = f"{manager} cannot log in" if manager else f"{team} has no manager"
-        why = f"{why} and {missing}" if why else missing
+            said = gettext("told %(person)s, because %(why)s") if why else gettext("told %(person)s")
+            return [Seat("manager", manager, reader)], said % {"person": manager, "why": why}
+        missing = gettext("%(person)s cannot log in") if manager else gettext("%(team)s has no manager")
+        missing %= {"person": manager, "team": team}
+        why = gettext("%(why)s and %(missing)s") % {"why": why, "missing": missing} if why else missing
         if not self.revops:
-            return [], f"nothing: {why} and nobody is in RevOps"
-        return self.revops, f"told RevOps, because {why}"
+            return [], gettext("nothing: %(why)s and nobody is in RevOps") % {"why": why}
+        return self.revops, gettext("told RevOps, because %(why)s") % {"why": why}
 
 
 def team_of(step: Step, handoff: Handoff) -> Team:

@@ -16,6 +16,8 @@ from functools import lru_cache, partial
 from typing import Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 from leads.records import LONGEST, LONGEST_ATTRIBUTE
 
 AMOUNTS = {
@@ -69,29 +71,29 @@ class Cells:
             except (ValueError, OverflowError):
                 continue
             if moment.year not in _YEARS:
-                raise Unfit(f"is not a date from {_YEARS[0]} to {_YEARS[-1]}")
+                raise Unfit(_("is not a date from %(first)s to %(last)s") % {"first": _YEARS[0], "last": _YEARS[-1]})
             if self.now and moment > self.now:
-                raise Unfit("is in the future")
+                raise Unfit(_("is in the future"))
             if timed or not ends:
                 return moment.astimezone(UTC)
             # From the next day's start, so that a day which the clocks lengthen at midnight keeps its last hour.
             end = (moment + timedelta(days=1)).astimezone(UTC) - timedelta(seconds=1)
             return None if self.now and end > self.now else end
-        raise Unfit("is not a date in any of the formats under “dates”")
+        raise Unfit(_("is not a date in any of the formats under “dates”"))
 
     def amount(self, text: str) -> Decimal:
         """An amount of money, whatever the currency."""
         match = self.amounts.fullmatch(_AMOUNT_TRIMMINGS.sub("", text))
         whole = re.sub("[.,]", "", match[1]) if match else ""
         if not match or len(whole) > 12:
-            raise Unfit("is not an amount as “decimal” says, of at most 12 digits and 2 decimals")
+            raise Unfit(_("is not an amount as “decimal” says, of at most 12 digits and 2 decimals"))
         return Decimal(f"{whole}.{match[2] or 0}")
 
     def count(self, text: str) -> int:
         """A whole number that is not negative."""
         match = self.amounts.fullmatch(text)
         if not match or int(match[2] or 0) or (count := int(re.sub("[.,]", "", match[1]))) > _LARGEST:
-            raise Unfit(f"is not a whole number up to {_LARGEST}")
+            raise Unfit(_("is not a whole number up to %(most)s") % {"most": _LARGEST})
         return count
 
     def number(self, text: str) -> int:
@@ -105,7 +107,7 @@ def date_format(form: Any) -> Format:
         return _iso
     codes = set(re.findall("%(.)", form)) if isinstance(form, str) else set()
     if not codes <= set("YymdbBHIMSfpz") or not (codes & set("Yy") and codes & set("mbB") and "d" in codes):
-        raise Unfit("is neither “iso” nor a format such as “%d.%m.%Y %H:%M”")
+        raise Unfit(_("is neither “iso” nor a format such as “%d.%m.%Y %H:%M”"))
     timed = bool(codes & set("HI"))
     if "z" in codes:
         return lambda text, zone: (datetime.strptime(text, form).astimezone(UTC), timed)
@@ -130,19 +132,19 @@ def plain(value: Any) -> str:
 
 def one_of(text: str, known: Iterable[str]) -> str:
     if text not in known:
-        raise Unfit(f"is none of {', '.join(known)}")
+        raise Unfit(_("is none of %(words)s") % {"words": ", ".join(known)})
     return text
 
 
 def at_most(text: str, longest: int) -> str:
     if len(text) > longest:
-        raise Unfit(f"is longer than {longest} characters")
+        raise Unfit(_("is longer than %(most)s characters") % {"most": longest})
     return text
 
 
 def yes_no(text: str) -> bool:
     if text.casefold() not in _YES_NO:
-        raise Unfit(f"is none of {', '.join(_YES_NO)}")
+        raise Unfit(_("is none of %(words)s") % {"words": ", ".join(_YES_NO)})
     return _YES_NO[text.casefold()]
 
 

@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,7 @@ TOLERANCE = timedelta(seconds=60)
 OUTAGE = 10
 """So many first calls in a row that the CRM did not take: it registered none at that time."""
 
+DEAL = ("Id", "Created Time", "Contact Name", "Deal Owner Name", "SLA", "Source")
 OUTBOUND, INBOUND, MISSED = "Outbound", "Inbound", "Missed"
 
 
@@ -46,6 +48,7 @@ class Deal:
     contact: str
     owner: str
     sla: timedelta | None
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,11 @@ class Case:
     @property
     def stop(self) -> datetime:
         return self.deal.created + self.deal.sla
+
+    @property
+    def cause(self) -> "Cause":
+        """Why the two differ; asked only where they do."""
+        return next(cause for cause in CAUSES if cause.holds(self))
 
     @property
     def is_shorter(self) -> bool:
@@ -199,8 +207,15 @@ class Comparison:
 
     def causes(self) -> list[tuple[Cause, int]]:
         """Every cause with the number of its deals; they add up to those that differ."""
-        counts = Counter(next(cause for cause in CAUSES if cause.holds(case)) for case in self.differing)
+        counts = Counter(case.cause for case in self.differing)
         return [(cause, counts[cause]) for cause in CAUSES]
+
+    def by_source(self) -> list["OfSource"]:
+        """The same for each source, most deals first."""
+        cases: dict[str, list[Case]] = {}
+        for case in self.cases:
+            cases.setdefault(case.deal.source, []).append(case)
+        return [OfSource(source, cases[source]) for source in sorted(cases, key=lambda name: (-len(cases[name]), name))]
 
     def read_in(self, instead: ZoneInfo) -> "Reading":
         """What would change if the files were read in another zone."""
@@ -215,6 +230,23 @@ class Comparison:
             if case.agrees and change:
                 reading.changed[change] += 1
         return reading
+
+
+@dataclass(frozen=True)
+class OfSource:
+    """The deals of one source that both measured: how many agree, and both medians."""
+
+    source: str
+    cases: Sequence[Case]
+
+    @property
+    def differing(self) -> list[Case]:
+        return [case for case in self.cases if not case.agrees]
+
+    @property
+    def medians(self) -> tuple[timedelta, timedelta]:
+        """The CRM's and ours."""
+        return median(case.deal.sla for case in self.cases), median(case.response.elapsed for case in self.cases)
 
 
 @dataclass
@@ -263,10 +295,10 @@ def _with_outages(cases: Iterable[Case]) -> Iterator[Case]:
 def read_export(folder: Path) -> Export:
     """Read `deals.csv`, `calls.csv` and `contacts.csv`; raises `CsvError`."""
     deals = [
-        Deal(cells["Id"], _local(cells["Created Time"]), cells["Contact Name"], cells["Deal Owner Name"], span(sla))
-        for cells in _rows(folder / "deals.csv", "Id", "Created Time", "Contact Name", "Deal Owner Name", "SLA")
-        for sla in [cells["SLA"]]
-        if cells["Id"]
+        Deal(deal, _local(created), contact, owner, span(sla), source.strip())
+        for cells in _rows(folder / "deals.csv", *DEAL)
+        for deal, created, contact, owner, sla, source in [[cells[name] for name in DEAL]]
+        if deal
     ]
     calls: dict[str, list[Call]] = {}
     heads = ("CONTACTID", "Call Start Time", "Call Type", "Call Owner Name", "Call Duration (in seconds)")

@@ -17,23 +17,28 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from slaportal import formats
+
 LONGEST_CELL = 1_000_000
 """Characters. A longer cell is almost always a missing closing quote, which swallows the rest of the file."""
 
 _CHUNK = 1 << 20
 
 _SIGNATURES = (
-    (b"\x00\x00\xfe\xff", "UTF-32 text"),
-    (b"\xff\xfe\x00\x00", "UTF-32 text"),
-    (b"\xfe\xff", "UTF-16 text"),
-    (b"\xff\xfe", "UTF-16 text"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls)"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"Rar!\x1a\x07", "a RAR archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ\x00", "an xz archive"),
-    (b"%PDF-", "a PDF document"),
+    (b"\x00\x00\xfe\xff", gettext_lazy("UTF-32 text")),
+    (b"\xff\xfe\x00\x00", gettext_lazy("UTF-32 text")),
+    (b"\xfe\xff", gettext_lazy("UTF-16 text")),
+    (b"\xff\xfe", gettext_lazy("UTF-16 text")),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", gettext_lazy("an old Excel workbook (.xls)")),
+    (b"\x1f\x8b", gettext_lazy("a gzip archive")),
+    (b"7z\xbc\xaf\x27\x1c", gettext_lazy("a 7-Zip archive")),
+    (b"Rar!\x1a\x07", gettext_lazy("a RAR archive")),
+    (b"BZh", gettext_lazy("a bzip2 archive")),
+    (b"\xfd7zXZ\x00", gettext_lazy("an xz archive")),
+    (b"%PDF-", gettext_lazy("a PDF document")),
 )
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _UNDEFINED_IN_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
@@ -101,7 +106,7 @@ def _opened(source: str | PathLike[str] | bytes) -> Iterator[BinaryIO]:
         with Path(source).open("rb") as file:
             yield file
     except OSError as error:
-        raise CsvError(f"{source} cannot be read: {error.strerror}.") from error
+        raise CsvError(_("%(source)s cannot be read: %(why)s.") % {"source": source, "why": error.strerror}) from error
 
 
 def _encoding(file: BinaryIO) -> str:
@@ -115,7 +120,7 @@ def _encoding(file: BinaryIO) -> str:
     while chunk:
         if (at := chunk.find(0)) >= 0:
             line += chunk.count(b"\n", 0, at)
-            raise CsvError(f"Line {line} has a NUL byte: the file is damaged or not text.")
+            raise CsvError(_("Line %(line)s has a NUL byte: the file is damaged or not text.") % {"line": line})
         if not fault:
             try:
                 is_utf8 = not utf8.decode(chunk).isascii() or is_utf8
@@ -133,28 +138,34 @@ def _encoding(file: BinaryIO) -> str:
     if not fault:
         return "utf-8-sig"
     if is_utf8:
-        raise CsvError(f"The file is UTF-8, but line {fault} is damaged: it has bytes that are no UTF-8 letter.")
+        raise CsvError(
+            _("The file is UTF-8, but line %(line)s is damaged: it has bytes that are no UTF-8 letter.")
+            % {"line": fault}
+        )
     if undefined:
-        raise CsvError(f"The file is neither UTF-8 nor Windows-1252: line {undefined} has a byte that neither knows.")
+        raise CsvError(
+            _("The file is neither UTF-8 nor Windows-1252: line %(line)s has a byte that neither knows.")
+            % {"line": undefined}
+        )
     return "cp1252"
 
 
 def _refuse_other_formats(start: bytes) -> None:
     if not start.removeprefix(codecs.BOM_UTF8).strip():
-        raise CsvError("The file is empty.")
+        raise CsvError(_("The file is empty."))
     found = next((name for signature, name in _SIGNATURES if start.startswith(signature)), "")
     if start.startswith(_ZIP):
-        found = "a ZIP archive"
+        found = _("a ZIP archive")
         if b"opendocument.spreadsheet" in start[:200]:
-            found = "an OpenDocument spreadsheet (.ods)"
+            found = _("an OpenDocument spreadsheet (.ods)")
         elif b"[Content_Types].xml" in start or b"xl/" in start:
-            found = "an Excel workbook (.xlsx)"
+            found = _("an Excel workbook (.xlsx)")
     elif start.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html", b"<table", b"<?xml")):
-        found = "a web page or XML"
+        found = _("a web page or XML")
     elif not found and start.count(b"\0") * 3 > len(start):
-        found = "UTF-16 or UTF-32 text"
+        found = _("UTF-16 or UTF-32 text")
     if found:
-        raise CsvError(f"The file is {found}, not CSV: export it again as CSV in UTF-8.")
+        raise CsvError(_("The file is %(found)s, not CSV: export it again as CSV in UTF-8.") % {"found": found})
 
 
 def _delimiter(text: io.TextIOWrapper) -> str:
@@ -186,14 +197,22 @@ def _records(text: io.TextIOWrapper, delimiter: str) -> Iterator[tuple[int, list
     except csv.Error as error:
         if "field larger" in str(error):
             raise CsvError(
-                f"The record that begins in line {line} has a cell of more than {LONGEST_CELL:,} characters: "
-                "a quote is missing."
+                _(
+                    "The record that begins in line %(line)s has a cell of more than %(most)s "
+                    "characters: a quote is missing."
+                )
+                % {"line": line, "most": formats.number(LONGEST_CELL)}
             ) from error
         if "unexpected end" in str(error):
-            raise CsvError(f"The record that begins in line {line} has a quote that is never closed.") from error
+            raise CsvError(
+                _("The record that begins in line %(line)s has a quote that is never closed.") % {"line": line}
+            ) from error
         raise CsvError(
-            f"The record that begins in line {line} goes on after a closing quote: "
-            "a quote inside a quoted cell must be doubled."
+            _(
+                "The record that begins in line %(line)s goes on after a closing quote: a quote inside a "
+                "quoted cell must be doubled."
+            )
+            % {"line": line}
         ) from error
 
 
@@ -201,13 +220,21 @@ def _header(records: Iterator[tuple[int, list[str]]]) -> list[str]:
     line, cells = next(records, (1, []))
     names = [unicodedata.normalize("NFC", cell.strip()) for cell in cells]
     if not names:
-        raise CsvError("The file has no header: every line is blank.")
+        raise CsvError(_("The file has no header: every line is blank."))
     if datum := next((name for name in names if _DATUM.fullmatch(name)), ""):
-        raise CsvError(f"The file has no header: line {line} should name the columns, but “{datum}” looks like data.")
+        raise CsvError(
+            _("The file has no header: line %(line)s should name the columns, but “%(datum)s” looks like data.")
+            % {"line": line, "datum": datum}
+        )
     if "" in names:
-        raise CsvError(f"The header (line {line}) has no name for column {names.index('') + 1} of {len(names)}.")
+        raise CsvError(
+            _("The header (line %(line)s) has no name for column %(number)s of %(count)s.")
+            % {"line": line, "number": names.index("") + 1, "count": len(names)}
+        )
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-        raise CsvError(f"The header (line {line}) names more than one column “{twice[0]}”.")
+        raise CsvError(
+            _("The header (line %(line)s) names more than one column “%(name)s”.") % {"line": line, "name": twice[0]}
+        )
     return names
 
 
@@ -222,5 +249,9 @@ def _rows(
             if len(cells) == width:
                 yield Row(line, dict(zip(header, cells, strict=True)))
             else:
-                count = f"{len(cells)} cell" if len(cells) == 1 else f"{len(cells)} cells"
-                yield Refusal(line, "", "", f"has {count} where the header has {width}")
+                said = ngettext(
+                    "has %(count)s cell where the header has %(width)s",
+                    "has %(count)s cells where the header has %(width)s",
+                    len(cells),
+                )
+                yield Refusal(line, "", "", said % {"count": len(cells), "width": width})

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext
+
 from agreements.catalogue import Operator
 from agreements.terms import Test
 from leads import qualification, roster, rotas
@@ -76,7 +78,7 @@ class Desk:
     def choose(self, handoff: Handoff) -> Choice:
         """Who is next for a handoff."""
         place, but = self._places[handoff.pk], self._had.get(handoff.pk, ())
-        rota, name = self._rotas[place], f"Rule “{place.rule}”: " if place.rule else ""
+        rota, name = self._rotas[place], f"{gettext('Rule')} “{place.rule}”: " if place.rule else ""
         found = rota.next(but=but)
         if found is None:
             return Choice(None, place.team, name + self._nobody(place, but), place.rule)
@@ -135,10 +137,13 @@ class Desk:
     def _nobody(self, place: Place, but: Collection[int]) -> str:
         """“nobody of Sales DACH is free: 2 away, 1 full”."""
         if place.person:
-            return f"{place.person} is not free: {self._members[place.person.pk].why_not}"
+            why = self._members[place.person.pk].why_not
+            return gettext("%(person)s is not free: %(why)s") % {"person": place.person, "why": why}
         counts = rotas.missing(self._of_team(place.team), but=but)
         said = ", ".join(f"{counts[why]} {why}" for why in (AWAY, FULL, HAD, NO_LOGIN) if counts[why])
-        return f"nobody of {place.team} is free: {said}" if said else f"{place.team} has no reps"
+        if not said:
+            return gettext("%(team)s has no reps") % {"team": place.team}
+        return gettext("nobody of %(team)s is free: %(why)s") % {"team": place.team, "why": said}
 
 
 def lock_teams(ids: Iterable[int]) -> None:
@@ -176,12 +181,14 @@ def _moved(row: RoutingSeat, seat: Seat) -> bool:
 def _because(place: Place, chosen: Rep) -> str:
     """“next in turn of Sales DACH, at work now”; the one who was chosen is counted already."""
     if place.person:
-        words = f"for {place.person}"
+        words = gettext("for %(person)s") % {"person": place.person}
     elif place.rule is None or not _in_turn(place.rule):
-        whose = place.team if place.rule else "the team"
-        words = f"fewest open handoffs of {whose} ({chosen.open - 1})"
+        whose = place.team if place.rule else gettext("the team")
+        words = gettext("fewest open handoffs of %(whose)s (%(open)s)") % {"whose": whose, "open": chosen.open - 1}
     else:
-        words = f"next in turn{' by weight' if place.rule.method == Method.WEIGHTED else ''} of {place.team}"
+        is_weighted = place.rule.method == Method.WEIGHTED
+        words = gettext("next in turn by weight of %(team)s") if is_weighted else gettext("next in turn of %(team)s")
+        words %= {"team": place.team}
     if place.person or chosen.is_at_work is None:
         return words
-    return f"{words}, {'at work now' if chosen.is_at_work else 'nobody is at work now'}"
+    return f"{words}, {gettext('at work now') if chosen.is_at_work else gettext('nobody is at work now')}"

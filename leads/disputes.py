@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from agreements import signers, terms
 from agreements.calendars import closures_by_calendar
@@ -33,7 +34,7 @@ def disputable(handoff: Handoff) -> Disposition | None:
 def ask(handoff: Handoff, *, comment: str, by: User | None, now: datetime) -> Dispute:
     """Sales asks marketing for data; marketing owes an answer (dispute_answer)."""
     if not comment.strip():
-        raise Refused("Say what is missing or wrong.")
+        raise Refused(_("Say what is missing or wrong."))
     tracking.locked([handoff])
     return _open(handoff, Party.SALES, comment, by=by, now=now)
 
@@ -42,7 +43,7 @@ def ask(handoff: Handoff, *, comment: str, by: User | None, now: datetime) -> Di
 def answer(dispute: Dispute, *, answer: str, by: User | None, now: datetime) -> Dispute:
     """Marketing answers what sales asked, once."""
     if dispute.party != Party.SALES:
-        raise Refused("RevOps decides what marketing disputes.")
+        raise Refused(_("RevOps decides what marketing disputes."))
     return _close(dispute, answer, upheld=False, by=by, now=now)
 
 
@@ -50,21 +51,23 @@ def answer(dispute: Dispute, *, answer: str, by: User | None, now: datetime) -> 
 def dispute(handoff: Handoff, *, comment: str, by: User | None, now: datetime) -> Dispute:
     """Marketing disputes that sales gave a handoff back, within the agreed days of the decision; RevOps decides."""
     if not comment.strip():
-        raise Refused("Say why the decision is wrong.")
+        raise Refused(_("Say why the decision is wrong."))
     # What the page has loaded may have been taken back meanwhile.
     (fresh,) = tracking.locked([handoff]).values()
     decided = disputable(fresh)
     if decided is None:
-        raise Refused(f"{handoff} was neither recycled nor rejected, so there is nothing to dispute.")
+        raise Refused(
+            _("%(handoff)s was neither recycled nor rejected, so there is nothing to dispute."), handoff=handoff
+        )
     agreed = terms.of(handoff.version)
     calendar = agreed.business_times(closures_by_calendar())[agreed.calendar]
     if calendar.elapsed(decided.at, now).total_seconds() > agreed.dispute_seconds:
-        raise Refused("The agreed time to dispute this decision is over.")
+        raise Refused(_("The agreed time to dispute this decision is over."))
     earlier = handoff.disputes.filter(party=Party.MARKETING)
     if earlier.filter(answered_at=None).exists():
-        raise Refused(f"{handoff} is disputed already; RevOps has to decide.")
+        raise Refused(_("%(handoff)s is disputed already; RevOps has to decide."), handoff=handoff)
     if earlier.filter(opened_at__gte=decided.at).exists():
-        raise Refused("RevOps has decided a dispute of this decision already.")
+        raise Refused(_("RevOps has decided a dispute of this decision already."))
     return _open(handoff, Party.MARKETING, comment, by=by, now=now)
 
 
@@ -72,7 +75,7 @@ def dispute(handoff: Handoff, *, comment: str, by: User | None, now: datetime) -
 def decide(dispute: Dispute, *, answer: str, upheld: bool, by: User | None, now: datetime) -> Dispute:
     """RevOps decides what marketing disputed; an upheld one counts as accepted (acceptance_rate)."""
     if dispute.party != Party.MARKETING:
-        raise Refused("Marketing answers what sales asks.")
+        raise Refused(_("Marketing answers what sales asks."))
     return _close(dispute, answer, upheld=upheld, by=by, now=now)
 
 
@@ -85,11 +88,11 @@ def _open(handoff: Handoff, party: Party, comment: str, *, by: User | None, now:
 
 def _close(dispute: Dispute, answer: str, *, upheld: bool, by: User | None, now: datetime) -> Dispute:
     if not answer.strip():
-        raise Refused("Say why, in a sentence.")
+        raise Refused(_("Say why, in a sentence."))
     tracking.locked([dispute.handoff])
     fresh = Dispute.objects.select_for_update().get(pk=dispute.pk)
     if fresh.answered_at is not None:
-        raise Refused(f"{fresh.answered_by or 'Somebody'} has answered this already.")
+        raise Refused(_("%(person)s has answered this already."), person=fresh.answered_by or _("Somebody"))
     fresh.answer, fresh.upheld, fresh.answered_by, fresh.answered_at = answer.strip(), upheld, by, now
     fresh.save(update_fields=["answer", "upheld", "answered_by", "answered_at"])
     timekeeping.evaluate_handoffs([fresh.handoff_id], now=now)

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from agreements import terms, wording
 from agreements.calendars import closures_by_calendar
@@ -210,7 +211,7 @@ def of(handoff: Handoff, user: User, *, now: datetime, zone: ZoneInfo) -> Dossie
 def _add_definition(events: Iterable[timeline.Event], handoff: Handoff, agreed: Terms) -> None:
     """Beside the handover, which criteria of the definition the lead met and failed, and what was missing."""
     met = [str(test) for test in qualification.definition(agreed) if str(test) not in handoff.failed_criteria]
-    lists = (("Met", met), ("Failed", handoff.failed_criteria), ("Missing", handoff.missing_fields))
+    lists = ((_("Met"), met), (_("Failed"), handoff.failed_criteria), (_("Missing"), handoff.missing_fields))
     for event in events:
         if event.kind == "handoff":
             event.detail = "\n".join([event.detail, *(f"{word}: {'; '.join(named)}" for word, named in lists if named)])
@@ -256,7 +257,7 @@ def _hours(promise: Promise, agreed: Terms) -> str:
     if promise.limit_seconds is None:
         return ""
     if promise.calendar is None:
-        return "every hour counts"
+        return _("every hour counts")
     return f"{promise.calendar}: {wording.hours(agreed.calendars[promise.calendar])}"
 
 
@@ -272,5 +273,5 @@ def _facts(handoff: Handoff) -> list[Fact]:
         differs = value != now
         if value not in (None, "") or differs:
             label = FIELDS.get(name, name.removeprefix("attributes.")).replace("_", " ")
-            facts.append(Fact(name, label[:1].upper() + label[1:], value, (now or "nothing") if differs else None))
+            facts.append(Fact(name, label[:1].upper() + label[1:], value, (now or _("nothing")) if differs else None))
     return facts

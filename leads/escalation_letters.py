@@ -7,16 +7,17 @@ from collections.abc import Sequence
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agreements.catalogue import Action
 from leads import audience, clocks, ladder
 from leads.models import Clock, Escalation, Handoff
+from slaportal import formats
 from slaportal.letters import Letter
 from slaportal.models import Notice, User
 from slaportal.templatetags.display import duration
 
 # Of whoever has missed something.
-ASKED = "why it happened, and what is done about it."
 
 
 def step(notices: Sequence[Notice]) -> list[Letter | None]:
@@ -54,18 +55,21 @@ def _letter(row: Escalation, clock: Clock, notice: Notice, *, may_open: bool) ->
     about = audience.whose(clock, handoff)
     is_about_reader = reader is not None and about is not None and about.pk == reader
     has_it = reader is not None and handoff.owner_id == reader
-    nobody = "unassigned" if handoff.owner_id else "in the queue"
+    nobody = _("unassigned") if handoff.owner_id else _("in the queue")
     whose = "" if is_about_reader else f" ({about or nobody})"
-    due = f"{timezone.localtime(clock.due_at):%a %-d %b, %-H:%M}" if clock.due_at else "once it is released"
+    due = formats.weekday_time(timezone.localtime(clock.due_at)) if clock.due_at else _("once it is released")
+    named = {"promise": title, "lead": handoff, "whose": f"{handoff}{whose}", "due": due}
     if clock.state == clocks.OPEN:
-        subject = f"Due {due}: {handoff}{whose}: {title}"
-        said = f"“{title}” for {handoff} is due {due}: {ladder.when(row.step)} this step of the agreement is taken."
+        subject = _("Due %(due)s: %(whose)s: %(promise)s") % named
+        said = _("“%(promise)s” for %(lead)s is due %(due)s: %(when)s this step of the agreement is taken.")
+        said %= {**named, "when": ladder.when(row.step)}
     else:
-        subject = f"Missed: {handoff}{whose}: {title}"
-        late = f" It was done after {duration(clock.elapsed_seconds)}." if clock.stopped_at else ""
-        said = f"“{title}” for {handoff} was due {due} and is missed.{late}"
+        subject = _("Missed: %(whose)s: %(promise)s") % named
+        said = _("“%(promise)s” for %(lead)s was due %(due)s and is missed.") % named
+        if clock.stopped_at:
+            said += " " + _("It was done after %(span)s.") % {"span": duration(clock.elapsed_seconds)}
     if row.step.action == Action.TASK:
-        subject = f"To look into: {subject}"
+        subject = _("To look into: %(subject)s") % {"subject": subject}
     paragraphs = [said]
     lead = ", ".join(part for part in (handoff.lead.company, handoff.lead.title, handoff.source) if part)
     if lead:
@@ -73,23 +77,26 @@ def _letter(row: Escalation, clock: Clock, notice: Notice, *, may_open: bool) ->
     if not (is_about_reader or has_it):
         paragraphs.append(_whose_it_is(handoff, about))
     if row.is_late:
-        paragraphs.append(f"This step comes {ladder.lateness(row)}.")
+        paragraphs.append(_("This step comes %(late)s.") % {"late": ladder.lateness(row)})
     if is_about_reader and not has_it:
-        where = f"{handoff.owner} has it now" if handoff.owner else "it waits in the queue now"
-        paragraphs.append(f"It is no longer yours: {where}. One line of answer is asked: {ASKED}")
+        if handoff.owner:
+            paragraphs.append(_("It is no longer yours: %(person)s has it now.") % {"person": handoff.owner})
+        else:
+            paragraphs.append(_("It is no longer yours: it waits in the queue now."))
+        paragraphs[-1] += " " + _("One line of answer is asked: why it happened, and what is done about it.")
     elif clock.state == clocks.MISSED and not clock.stopped_at:
-        paragraphs.append(f"Act now, and answer the miss in one line: {ASKED}")
+        paragraphs.append(_("Act now, and answer the miss in one line: why it happened, and what is done about it."))
     return Letter(
         subject=subject,
         paragraphs=tuple(paragraphs),
-        link_label="Open the handoff",
+        link_label=_("Open the handoff"),
         link=handoff.get_absolute_url() if may_open else reverse("home"),
     )
 
 
 def _whose_it_is(handoff: Handoff, about: User | None) -> str:
     """Who has it, whom it counts for where that is somebody else, and under which agreement."""
-    owner = str(handoff.owner or "nobody, it waits in the queue")
+    owner = str(handoff.owner or _("nobody, it waits in the queue"))
     if about is not None and about.pk != handoff.owner_id:
-        owner = f"{owner}; it counts for {about}"
-    return f"Owner: {owner} · {handoff.agreement}"
+        owner = _("%(owner)s; it counts for %(person)s") % {"owner": owner, "person": about}
+    return _("Owner: %(owner)s · %(agreement)s") % {"owner": owner, "agreement": handoff.agreement}

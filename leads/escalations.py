@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from django.db import OperationalError, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from agreements import terms
 from agreements.catalogue import Action
@@ -164,7 +165,7 @@ def _move(found: Sequence[Due], move: Callable[..., list[Assignment]], now: date
     since = dict(latest.values_list("handoff", "at"))
     for one in found:
         if why := _why_not_moved(one, since.get(one.handoff.pk)):
-            one.is_skipped, one.what = True, f"nothing: {why}"
+            one.is_skipped, one.what = True, gettext("nothing: %(why)s") % {"why": why}
     taken = [one for one in found if not one.is_skipped]
     why = {one.handoff.pk: f"{one.promise.title}: {ladder.when(one.step)}" for one in taken}
     given = move([one.handoff for one in taken], why=why, by=None, now=now) if taken else []
@@ -176,24 +177,24 @@ def _move(found: Sequence[Due], move: Callable[..., list[Assignment]], now: date
 def _why_not_moved(one: Due, since: datetime | None) -> str:
     """Why nobody is to lose this handoff by this step; blank where its owner does, who has had it `since` then."""
     if one.handoff.ended_at is not None:
-        return "the handoff has ended"
+        return gettext("the handoff has ended")
     if one.handoff.owner is None:
-        return "it waits in the queue already"
+        return gettext("it waits in the queue already")
     # What is done for two promises at once, or after a stop, must not take it from the one whom it was just given to.
     if since is not None and since > one.clock.next_step_at:
-        return f"{one.handoff.owner} has had it only since then"
+        return gettext("%(owner)s has had it only since then") % {"owner": one.handoff.owner}
     known_at = one.handoff.known_at
     if known_at is not None and known_at > one.clock.next_step_at:
-        return "the portal learned of it only afterwards"
+        return gettext("the portal learned of it only afterwards")
     return ""
 
 
 def _moved(handoff: Handoff, assignment: Assignment | None) -> str:
     """What became of a handoff that was taken from its owner."""
     if assignment is None:
-        return f"nothing: {handoff.owner} keeps it"
-    where = assignment.owner or f"the queue of {assignment.team}"
-    return f"from {handoff.owner} to {where}"
+        return gettext("nothing: %(owner)s keeps it") % {"owner": handoff.owner}
+    where = assignment.owner or gettext("the queue of %(team)s") % {"team": assignment.team}
+    return gettext("from %(owner)s to %(where)s") % {"owner": handoff.owner, "where": where}
 
 
 def _open_tasks(found: Sequence[Due], audience: Audience, now: datetime) -> None:
@@ -209,7 +210,7 @@ def _open_tasks(found: Sequence[Due], audience: Audience, now: datetime) -> None
         for one in found
     )
     for one in found:
-        one.seats, one.what = audience.revops, "opened a task for RevOps"
+        one.seats, one.what = audience.revops, gettext("opened a task for RevOps")
 
 
 def _posts(one: Due, row: Escalation) -> list[Post]:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.translation import gettext as _
 
 from agreements.models import Commitment
 from leads import answers, decision_notices, timekeeping, tracking
@@ -22,15 +23,15 @@ def ask(handoff: Handoff, *, commitment: Commitment, reason: str, by: User, now:
     """Ask RevOps not to count what was missed, or still runs, of one promise of sales. Once, until it is declined."""
     reason = " ".join(reason.split())
     if not reason:
-        raise Refused("Say why it shall not count.")
+        raise Refused(_("Say why it shall not count."))
     if not answers.may_answer(by, handoff):
-        raise Refused(f"Only who owned {handoff}, or the manager of the team, can ask.")
+        raise Refused(_("Only who owned %(handoff)s, or the manager of the team, can ask."), handoff=handoff)
     tracking.locked([handoff])
     asked = ExclusionRequest.objects.filter(handoff=handoff, commitment=commitment).exclude(granted=False).first()
     if asked:
-        raise Refused(f"{asked.asked_by} has asked for that already.")
+        raise Refused(_("%(person)s has asked for that already."), person=asked.asked_by)
     if not Clock.objects.deciding().excludable().filter(handoff=handoff, commitment=commitment).exists():
-        raise Refused(f"“{commitment}” is no promise of sales that is missed or open here.")
+        raise Refused(_("“%(commitment)s” is no promise of sales that is missed or open here."), commitment=commitment)
     row = ExclusionRequest.objects.create(
         handoff=handoff, commitment=commitment, reason=reason[:300], asked_by=by, asked_at=now
     )
@@ -42,13 +43,13 @@ def ask(handoff: Handoff, *, commitment: Commitment, reason: str, by: User, now:
 def decide(request: ExclusionRequest, *, granted: bool, note: str, by: User, now: datetime) -> ExclusionRequest:
     """Grant a request, so that the handoff is excluded from the promise, or decline it; nobody decides the own one."""
     if not note.strip():
-        raise Refused("Say why, in a sentence.")
+        raise Refused(_("Say why, in a sentence."))
     if request.asked_by_id == by.pk:
-        raise Refused("Somebody else has to decide what you asked for.")
+        raise Refused(_("Somebody else has to decide what you asked for."))
     tracking.locked([request.handoff])
     fresh = ExclusionRequest.objects.select_for_update().get(pk=request.pk)
     if fresh.decided_at is not None:
-        raise Refused(f"{fresh.decided_by} has decided this already.")
+        raise Refused(_("%(person)s has decided this already."), person=fresh.decided_by)
     fresh.granted, fresh.note, fresh.decided_by, fresh.decided_at = granted, note.strip()[:300], by, now
     fresh.save(update_fields=["granted", "note", "decided_by", "decided_at"])
     if granted:

@@ -12,11 +12,15 @@ from math import ceil
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+
 from agreements.business_time import BusinessTime
 from agreements.models import local_midnight
 from agreements.terms import Promise
 from leads import clocks
 from leads.models import Clock, Hold
+from slaportal import formats
 
 Span = tuple[datetime, datetime]
 
@@ -75,13 +79,15 @@ class Run:
 
     def day(self, day: date) -> str:
         """“Monday”, or “on 3 Mar” where that would not be clear."""
-        return f"{day:%A}" if self.is_within_a_week else f"on {day:%-d %b}".replace(" ", NBSP)
+        if self.is_within_a_week:
+            return date_format(day, "l")
+        return (gettext("on %(day)s") % {"day": formats.day_and_month(day)}).replace(" ", NBSP)
 
     def moment(self, moment: datetime) -> str:
         """“Mon 16:40”, or “3 Mar 16:40” where that would not be clear."""
         local = moment.astimezone(self.zone)
-        pattern = "%a %-H:%M" if self.is_within_a_week else "%-d %b %-H:%M"
-        return f"{local:{pattern}}".replace(" ", NBSP)
+        day = date_format(local, "D") if self.is_within_a_week else formats.day_and_month(local)
+        return f"{day} {formats.time_of(local)}".replace(" ", NBSP)
 
 
 def run_of(
@@ -145,14 +151,15 @@ def sentence(run: Run, limit: str = "") -> str:
     if end is None:
         return ""
     same_day = local_day(run.started_at, run.zone) == local_day(end, run.zone)
-    until = f"{end.astimezone(run.zone):%-H:%M}" if same_day else run.moment(end)
-    until = "now" if run.state == clocks.OPEN and not run.stopped_at else until
+    until = formats.time_of(end.astimezone(run.zone)) if same_day else run.moment(end)
+    until = gettext("now") if run.state == clocks.OPEN and not run.stopped_at else until
     terms, gross, net, unit = _terms(run, end)
-    total = f"{in_words(net)} of {limit or in_words(run.limit)}"
+    total = gettext("%(spent)s of %(limit)s") % {"spent": in_words(net), "limit": limit or in_words(run.limit)}
     if net < gross:
-        total = f"{' + '.join(terms)} − {in_words(gross - net)} on hold = {total}"
+        summed = {"sum": " + ".join(terms), "held": in_words(gross - net), "total": total}
+        total = gettext("%(sum)s − %(held)s on hold = %(total)s") % summed
     elif not terms:
-        total = f"closed all along = {total}" if end > run.started_at else total
+        total = gettext("closed all along = %(total)s") % {"total": total} if end > run.started_at else total
     elif len(terms) > 1 or not same_day:
         total = f"{' + '.join(terms)} = {total}"
     return f"{run.moment(run.started_at)} → {until}: {total}{_verdict(run, net, unit)}."
@@ -168,7 +175,7 @@ def _terms(run: Run, end: datetime) -> tuple[list[str], int, int, int]:
     else:
         named = [(run.day(day), sum(map(length, stretches), NONE)) for day, stretches in days.items()]
     if len(named) > MOST_DAYS:
-        between = f"on the {len(named) - 2} days between"
+        between = gettext("on the %(count)s days between") % {"count": len(named) - 2}
         named = [named[0], (between, sum((amount for _, amount in named[1:-1]), NONE)), named[-1]]
     terms, reached, before = [], NONE, 0
     for name, amount in named:
@@ -184,16 +191,17 @@ def _verdict(run: Run, net: int, unit: int) -> str:
     """What follows from the sum."""
     limit = _rounded(timedelta(seconds=run.limit), unit)
     if run.state == clocks.EXCLUDED:
-        return ", which is not counted"
+        return gettext(", which is not counted")
     if run.state == clocks.MET:
         return ""
     if run.stopped_at:
-        return f", {in_words(net - limit)} too late"
+        return gettext(", %(span)s too late") % {"span": in_words(net - limit)}
     if run.state == clocks.MISSED:
-        return ", and it has not happened"
+        return gettext(", and it has not happened")
     if net > limit:
-        return ", used up"
-    return f", {in_words(limit - net)} left" + (" when it is released" if run.is_resting else "")
+        return gettext(", used up")
+    left = gettext(", %(span)s left when it is released") if run.is_resting else gettext(", %(span)s left")
+    return left % {"span": in_words(limit - net)}
 
 
 def in_words(seconds: int) -> str:
@@ -224,11 +232,11 @@ def closed_days(frozen: Mapping[str, Any], closures: Iterable[date], run: Run) -
     zone = ZoneInfo(frozen["time_zone"])
     first, last = local_day(run.started_at, zone), local_day(end, zone)
     named = {date.fromisoformat(day): name for day, name in frozen["closed"].items()}
-    named = {**dict.fromkeys(closures, "closed"), **named}
+    named = {**dict.fromkeys(closures, gettext("closed")), **named}
     between = sorted(day for day in named if first <= day <= last and frozen["hours"].get(str(day.weekday())))
-    words = [f"{day:%a %-d %b} ({named[day]})" for day in between[:HOLIDAYS_NAMED]]
+    words = [f"{formats.weekday(day)} ({named[day]})" for day in between[:HOLIDAYS_NAMED]]
     if len(between) > HOLIDAYS_NAMED:
-        words.append(f"and {len(between) - HOLIDAYS_NAMED} more")
+        words.append(gettext("and %(count)s more") % {"count": len(between) - HOLIDAYS_NAMED})
     return ", ".join(words)
 
 
@@ -249,7 +257,7 @@ def by_day(windows: Iterable[Span], zone: ZoneInfo) -> dict[date, list[Span]]:
 def hours_of(span: Span, zone: ZoneInfo) -> str:
     """“9:00–12:00” in the zone."""
     begin, end = (moment.astimezone(zone) for moment in span)
-    return f"{begin:%-H:%M}–{end:%-H:%M}"
+    return f"{formats.time_of(begin)}–{formats.time_of(end)}"
 
 
 def length(span: Span) -> timedelta:

@@ -7,11 +7,12 @@ from datetime import date, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet, prefetch_related_objects
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from leads import roster, routing, tracking
 from leads.desk import lock_teams
 from leads.models import Assignment, Handoff
+from slaportal import formats
 from slaportal.models import Absence, Party, Team, User
 from slaportal.refusal import Refused
 
@@ -32,11 +33,17 @@ class Handover:
         """“3 reassigned: 2 to Ruth, 1 to Ron. 1 waits in the queue of Sales DACH. 2 stayed: 2 have ended.”"""
         to = Counter(str(row.owner) for row in self.written if row.owner)
         queued = Counter(str(row.team) for row in self.written if row.owner is None)
-        words = [f"{self.given} reassigned" + (f": {_counted(to, 'to ')}" if to else "")]
-        words += [f"{count} wait{'s' * (count == 1)} in the queue of {team}" for team, count in sorted(queued.items())]
+        words = [(gettext("%(given)s reassigned") % {"given": self.given}) + (f": {_counted(to, 'to ')}" if to else "")]
+        words += [
+            ngettext("%(count)s waits in the queue of %(team)s", "%(count)s wait in the queue of %(team)s", count)
+            % {"count": count, "team": team}
+            for team, count in sorted(queued.items())
+        ]
         if self.refused:
             said = ", ".join(f"{count} {why}" for why, count in sorted(self.refused.items()))
-            words.append(f"{self.refused.total()} stayed where they were: {said}")
+            words.append(
+                gettext("%(total)s stayed where they were: %(said)s") % {"total": self.refused.total(), "said": said}
+            )
         return ". ".join(words) + "."
 
 
@@ -56,14 +63,14 @@ def reassign_many(handoffs: Iterable[Handoff], *, to: User | None, why: str, by:
     What has ended, belongs to that rep already or is another team's stays; the result says how many.
     """
     if not why.strip():
-        raise Refused("Say why they change hands.")
+        raise Refused(gettext("Say why they change hands."))
     fresh = list(tracking.locked(handoffs).values())
     done = Handover()
     done.refused["ended"] = sum(handoff.ended_at is not None for handoff in fresh)
     still = [handoff for handoff in fresh if handoff.ended_at is None]
     if to is None:
         done.written = routing.reassign(still, why=why.strip(), by=by, now=now)
-        done.refused["waiting on, because nobody is free"] = len(still) - len(done.written)
+        done.refused[gettext("waiting on, because nobody is free")] = len(still) - len(done.written)
     else:
         moving = _fitting(still, to, done.refused, now=now)
         done.written = routing.assign([(handoff, to) for handoff in moving], why=why.strip(), by=by, now=now)
@@ -78,7 +85,7 @@ def reassign_one(handoff: Handoff, *, to: User | None, why: str, by: User, now: 
     """The same of one: what would stay where it is, is refused with the reason."""
     done = reassign_many([handoff], to=to, why=why, by=by, now=now)
     if not done.written:
-        raise Refused(f"{handoff} stays where it is: {', '.join(done.refused)}.")
+        raise Refused(gettext("%(handoff)s stays where it is: %(why)s."), handoff=handoff, why=", ".join(done.refused))
     return done.written[0]
 
 
@@ -97,17 +104,21 @@ def set_away(
     _refuse_stranger(person, by)
     today = roster.local_day(person, now)
     if last_day < first_day:
-        raise Refused("The last day away comes before the first.")
+        raise Refused(gettext("The last day away comes before the first."))
     if last_day < today:
-        raise Refused(f"{last_day:%-d %B %Y} is over.")
+        raise Refused(gettext("%(last_day)s is over."), last_day=formats.long_day(last_day))
     # Of two who do it at once the second is told.
     User.objects.select_for_update(no_key=True).get(pk=person.pk)
     if overlap := person.absences.filter(first_day__lte=last_day, last_day__gte=first_day).first():
-        raise Refused(f"{overlap} already. End that first, or choose other days.")
+        raise Refused(gettext("%(overlap)s already. End that first, or choose other days."), overlap=overlap)
     absence = Absence.objects.create(person=person, first_day=first_day, last_day=last_day, note=note.strip())
     if not hand_over:
         return absence, None
-    why = f"{person} is away from {first_day:%-d %b} to {last_day:%-d %b}"
+    why = gettext("%(person)s is away from %(first_day)s to %(last_day)s") % {
+        "person": person,
+        "first_day": formats.day_and_month(first_day),
+        "last_day": formats.day_and_month(last_day),
+    }
     return absence, reassign_many(Handoff.objects.open().filter(owner=person), to=None, why=why, by=by, now=now)
 
 
@@ -116,11 +127,15 @@ def end_absence(absence: Absence, *, by: User, now: datetime) -> User:
     """Have somebody back from today on; one that has not begun is taken back as a whole."""
     found = Absence.objects.select_for_update(of=("self",)).select_related("person").filter(pk=absence.pk).first()
     if found is None:
-        raise Refused("This absence was ended already.")
+        raise Refused(gettext("This absence was ended already."))
     _refuse_stranger(found.person, by)
     today = roster.local_day(found.person, now)
     if found.last_day < today:
-        raise Refused(f"{found.person} has been back since {found.last_day + timedelta(days=1):%-d %b %Y}.")
+        raise Refused(
+            gettext("%(person)s has been back since %(last_day)s."),
+            person=found.person,
+            last_day=formats.short_day(found.last_day + timedelta(days=1)),
+        )
     if found.first_day >= today:
         found.delete()
     else:
@@ -135,17 +150,17 @@ def _fitting(handoffs: Sequence[Handoff], to: User, refused: Counter[str], *, no
     lock_teams([to.team_id] if to.team_id else [])
     (rep,) = roster.members((), people=[to.pk], now=now)
     if not rep.is_active or rep.is_away:
-        raise Refused(f"{to} is not free: {rep.why_not}.")
+        raise Refused(gettext("%(person)s is not free: %(why_not)s."), person=to, why_not=rep.why_not)
     if rep.is_full:
-        raise Refused(f"{to} has {rep.why_not}.")
+        raise Refused(gettext("%(person)s has %(why_not)s."), person=to, why_not=rep.why_not)
     moving = []
     for handoff in sorted(handoffs, key=lambda one: (one.qualified_at, one.pk)):
         if handoff.owner_id == to.pk:
-            refused[f"{to}’s already"] += 1
+            refused[(gettext("%(person)s’s already") % {"person": to})] += 1
         elif to.team_id != (handoff.team_id or handoff.agreement.sales_team_id):
-            refused[f"of another team than {to}"] += 1
+            refused[(gettext("of another team than %(person)s") % {"person": to})] += 1
         elif rep.is_full:
-            refused[f"beyond the cap of {to} ({rep.most} open)"] += 1
+            refused[(gettext("beyond the cap of %(person)s (%(most)s open)") % {"person": to, "most": rep.most})] += 1
         else:
             rep.open += 1
             moving.append(handoff)
@@ -154,7 +169,7 @@ def _fitting(handoffs: Sequence[Handoff], to: User, refused: Counter[str], *, no
 
 def _refuse_stranger(person: User, by: User) -> None:
     if not managed_teams(by).filter(pk=person.team_id).exists():
-        raise Refused(f"{person} is in none of your teams.")
+        raise Refused(gettext("%(person)s is in none of your teams."), person=person)
 
 
 def _counted(names: Counter[str], before: str) -> str:

@@ -10,6 +10,7 @@ from os import PathLike
 
 from django.db import connection, transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from leads import csvfile, facts, intake, mapping, timekeeping, tracking
 from leads.csvfile import Refusal
@@ -149,7 +150,7 @@ def _collector_paused() -> Iterator[None]:
 def _checked(file: File | bytes, how: Mapping, target: str, options: Options) -> tuple[ImportResult, list[Record]]:
     """Read the whole file; the result knows what was skipped and refused."""
     if how.target != target:
-        raise Refused(f"This mapping is for {how.target}, not for {target}.")
+        raise Refused(_("This mapping is for %(its)s, not for %(target)s."), its=how.target, target=target)
     result = ImportResult()
     records, lines = [], set()
     for row in options.progress(how.records(csvfile.read(file))):
@@ -199,7 +200,7 @@ def _facts(
         for fact in happened:
             handoff = next((handoff for handoff in begun if handoff.qualified_at <= fact.at), None)
             if handoff is None:
-                notes["disposition or outcome of a lead that was not handed off by then: left out"] += 1
+                notes[_("disposition or outcome of a lead that was not handed off by then: left out")] += 1
             elif isinstance(fact, DispositionRecord):
                 decisions.append(tracking.Decision(handoff, fact.verdict, reasons.get(fact.reason), fact.at))
             else:
@@ -216,7 +217,9 @@ def _named(
         if record.contact_id or record.email or record.lead_external_id in leads:
             named.append(record)
         else:
-            reason = f"is no lead that {how.source_system} has sent; import its leads first"
+            reason = _("is no lead that %(source_system)s has sent; import its leads first") % {
+                "source_system": how.source_system
+            }
             column = how.column("lead_external_id")
             result.refused.append(Refusal(record.line, column, record.lead_external_id, reason))
     result.refused.sort(key=lambda refusal: refusal.line)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from agreements.models import Step
 from agreements.terms import Promise, Rung
@@ -16,6 +17,7 @@ from leads import clocks
 from leads.explanations import Run
 from leads.models import Clock, Escalation, Handoff
 from leads.rules import RULES
+from slaportal import formats
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,11 @@ def when(step: Step | Rung) -> str:
     else:
         share, minutes = step.share, step.offset or 0
     if share is not None and share != 100:
-        return f"at {share} % of the limit"
+        return gettext("at %(share)s %% of the limit") % {"share": share}
     if not minutes:
-        return "at the limit"
-    return f"{abs(minutes)} min {'before' if minutes < 0 else 'after'} the limit"
+        return gettext("at the limit")
+    said = gettext("%(number)s min before the limit") if minutes < 0 else gettext("%(number)s min after the limit")
+    return said % {"number": abs(minutes)}
 
 
 def lateness(row: Escalation) -> str:
@@ -68,8 +71,8 @@ def lateness(row: Escalation) -> str:
         return ""
     known_at = row.handoff.known_at
     if known_at and row.due_at < known_at:
-        return f"late: the portal learned of it only {_local(known_at)}"
-    return f"late: it was due {_local(row.due_at)}"
+        return gettext("late: the portal learned of it only %(moment)s") % {"moment": _local(known_at)}
+    return gettext("late: it was due %(moment)s") % {"moment": _local(row.due_at)}
 
 
 def is_history(handoff: Handoff) -> bool:
@@ -78,7 +81,7 @@ def is_history(handoff: Handoff) -> bool:
 
 
 def _local(moment: datetime) -> str:
-    return f"{timezone.localtime(moment):%a %-d %b, %-H:%M}"
+    return formats.weekday_time(timezone.localtime(moment))
 
 
 def _line(
@@ -87,30 +90,33 @@ def _line(
     place, does = when(rung), rung.action.label
     if row is not None:
         if row.state == Escalation.State.SKIPPED:
-            return StepLine(place, does, "skipped", "", row.at, row.what)
+            return StepLine(place, does, gettext("skipped"), "", row.at, row.what)
         is_withdrawn = clock.state == clocks.MET and rung.position(promise.limit_seconds) >= promise.limit_seconds
-        why = "withdrawn by a late fact" if is_withdrawn else lateness(row)
-        return StepLine(place, row.what, "fired", "" if is_withdrawn else "warn", row.at, why)
+        why = gettext("withdrawn by a late fact") if is_withdrawn else lateness(row)
+        return StepLine(place, row.what, gettext("fired"), "" if is_withdrawn else "warn", row.at, why)
     if clock.next_step == rung.index and clock.next_step_at is not None:
-        return StepLine(place, does, "next", "wait", clock.next_step_at)
+        return StepLine(place, does, gettext("next"), "wait", clock.next_step_at)
     if clock.started_at is None or run is None:
-        return StepLine(place, does, "planned", "wait", None, "once the clock starts")
+        return StepLine(place, does, gettext("planned"), "wait", None, gettext("once the clock starts"))
     moment = moment_of(run, int(rung.position(promise.limit_seconds) * 1_000_000))
     if is_history(handoff) and moment and moment < handoff.known_at:
-        return StepLine(place, does, "cancelled", "", None, "it came due before the portal knew of this handoff")
+        why = gettext("it came due before the portal knew of this handoff")
+        return StepLine(place, does, gettext("cancelled"), "", None, why)
     is_held = clock.stopped_at is None and any(end == run.now for _, end in run.holds)
     if clock.next_step is None and (clock.state in (clocks.MET, clocks.EXCLUDED) or not is_held):
-        return StepLine(place, does, "cancelled", "", None, _over(clock))
-    return StepLine(place, does, "planned", "wait", moment, "" if moment else "once it is released")
+        return StepLine(place, does, gettext("cancelled"), "", None, _over(clock))
+    return StepLine(place, does, gettext("planned"), "wait", moment, "" if moment else gettext("once it is released"))
 
 
 def _over(clock: Clock) -> str:
     """Why no more steps come."""
     if clock.state == clocks.MET:
-        return "the promise was kept before"
+        return gettext("the promise was kept before")
     if clock.state == clocks.EXCLUDED:
         return RULES[clock.rule][0].rstrip(".").lower()
-    return "it was done, late" if clock.stopped_at else "nobody can keep it any more" if clock.subject else "it is over"
+    if clock.stopped_at:
+        return gettext("it was done, late")
+    return gettext("nobody can keep it any more") if clock.subject else gettext("it is over")
 
 
 def moment_of(run: Run, position: int) -> datetime | None:

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.utils.translation import gettext
+
 from leads import csvfile
 from leads.cells import AMOUNTS, Cells, Format, Unfit, at_most, clean, date_format, folded, plain
 from leads.csvfile import Refusal, Row
@@ -158,16 +160,18 @@ class Mapping:
             if first is record:
                 yield record
             elif first == record:
-                yield Skip(row.line, "repeats an earlier line")
+                yield Skip(row.line, gettext("repeats an earlier line"))
             else:
-                reason = f"is already the id of line {first.line}, which says something else"
+                reason = gettext("is already the id of line %(line)s, which says something else") % {"line": first.line}
                 yield Refusal(row.line, self._fields["external_id"].column, record.external_id, reason)
 
     def _record(self, row: Row, refusals: list[Refusal]) -> Record | None:
         values = _values(self._fields, row, refusals) | {"line": row.line, "source_system": self.source_system}
         if self.target == "attempts":
             if not values.keys() & {"lead_external_id", "contact_id", "email"}:
-                refusals.append(Refusal(row.line, "", "", "names neither a lead nor a person"))
+                refusals.append(
+                    Refusal(row.line, gettext(""), gettext(""), gettext("names neither a lead nor a person"))
+                )
         else:
             notes: list[str] = []
             values["attributes"] = _values(self._attributes, row, refusals)
@@ -175,7 +179,7 @@ class Mapping:
                 values[f"{noun}s"] = self._happened(noun, row, values.get("received_at"), refusals, notes)
             values["notes"] = tuple(notes)
             if len({outcome.kind for outcome in values["outcomes"]}) < len(values["outcomes"]):
-                refusals.append(Refusal(row.line, "", "", "has the same outcome twice"))
+                refusals.append(Refusal(row.line, gettext(""), gettext(""), gettext("has the same outcome twice")))
         return None if refusals else self._record_class(**values)
 
     def _happened(
@@ -190,18 +194,21 @@ class Mapping:
             if _read(readers["at"], row) == (None, ""):
                 # A block without a condition speaks of the rows that have its date, so others need no remark.
                 if condition:
-                    notes.append(f"{noun} without a past date: left out")
+                    notes.append(gettext("%(noun)s without a past date: left out") % {"noun": noun})
                 continue
             values = {detail: unknown} | _values(readers, row, refusals)
             if refusals:
                 continue
             if values["at"] < arrival:
                 values["at"] = arrival
-                notes.append(f"{noun} dated before the lead arrived: taken at its arrival")
+                notes.append(gettext("%(noun)s dated before the lead arrived: taken at its arrival") % {"noun": noun})
             if values.get("verdict") == "accepted":
                 values["reason"] = ""
             elif self._reasons and values.get("reason") and values["verdict"] not in self._reasons[values["reason"]]:
-                why = f"becomes {values['reason']}, which is no reason for {values['verdict']}"
+                why = gettext("becomes %(reason)s, which is no reason for %(verdict)s") % {
+                    "reason": values["reason"],
+                    "verdict": values["verdict"],
+                }
                 column = readers["reason"].column
                 refusals.append(Refusal(row.line, column, row.cells.get(column, ""), why))
                 continue
@@ -268,16 +275,18 @@ class Mapping:
             if translate:
                 word = translate.get(text.casefold(), translate.get("*"))
                 if word is None and text:
-                    return None, "is not in the table “translate”"
+                    return None, gettext("is not in the table “translate”")
                 text = text if word == "*" else word or ""
             text = text or default
             if not text:
-                return None, "is blank, but needed" if needed else ""
+                return None, gettext("is blank, but needed") if needed else gettext("")
             try:
                 value = convert(text)
             except Unfit as error:
                 return None, str(error)
-            return value, "is a day that is not over yet, without a time" if value is None and needed else ""
+            return value, gettext(
+                "is a day that is not over yet, without a time"
+            ) if value is None and needed else gettext("")
 
         return _Reader(self._column(key, spec["column"]) if "column" in spec else "", read)
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from agreements import terms
 from agreements.business_time import BusinessTime
@@ -124,8 +125,8 @@ def in_words(promised: Iterable[Promised]) -> str:
     rows = list(promised)
     met, judged = sum(len(one.met) for one in rows), sum(one.judged for one in rows)
     still = sum(len(one.open) for one in rows)
-    words = [f"Met {met} of {judged}"] if judged else ["Nothing is decided yet"]
-    return "; ".join(words + ([f"{still} open"] if still else []))
+    said = _("Met %(met)s of %(judged)s") % {"met": met, "judged": judged} if judged else _("Nothing is decided yet")
+    return "; ".join([said, *([_("%(count)s open") % {"count": still}] if still else [])])
 
 
 def _counted(user: User, month: Period) -> QuerySet[Clock]:

@@ -29,16 +29,17 @@ def send(to: User, *, text: str, token: UUID, handoff: Handoff | None = None, by
     if not text:
         raise Refused(_("Write what you want to say."))
     if len(text) > LONGEST:
-        raise Refused(_("A note has at most %(number)s characters; this has %(count)s.")
-                      % {"number": LONGEST, "count": len(text)})  # fmt: skip
+        raise Refused(
+            _("A note has at most %(number)s characters; this has %(count)s."), number=LONGEST, count=len(text)
+        )
     if not handovers.managed_teams(by).filter(pk=to.team_id).exists():
-        raise Refused(_("%(person)s is in none of your teams.") % {"person": to})
+        raise Refused(_("%(person)s is in none of your teams."), person=to)
     if not to.is_active:
-        raise Refused(_("%(person)s cannot log in, so nobody would read it.") % {"person": to})
+        raise Refused(_("%(person)s cannot log in, so nobody would read it."), person=to)
     subject, link = _("Note from %(person)s") % {"person": by}, reverse("home")
     if handoff is not None:
         if not Handoff.objects.visible_to(to).filter(pk=handoff.pk).exists():
-            raise Refused(_("%(person)s does not see %(lead)s.") % {"person": to, "lead": handoff})
+            raise Refused(_("%(person)s does not see %(lead)s."), person=to, lead=handoff)
         subject, link = f"{subject}: {handoff}", handoff.get_absolute_url()
     about = handoff.pk if handoff else to.pk
     written = Letter(subject, (text,), "", link)

@@ -7,12 +7,16 @@ from datetime import date, datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from agreements.models import local_midnight
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
-MONTH, QUARTER, WEEK, CUSTOM = "month", "quarter", "week", "custom"
+from agreements.models import local_midnight
+from slaportal import formats
+
+MONTH, QUARTER, WEEK, CUSTOM = gettext_noop("month"), gettext_noop("quarter"), gettext_noop("week"), "custom"
 UNITS = (MONTH, QUARTER, WEEK)
 YEARS = range(1970, 2200)
-FORMS = "2024-03, 2024-Q1, 2024-W09 or 2024-01-01..2024-02-15"
+FORMS = "2024-03, 2024-Q1, 2024-W09, 2024-01-01..2024-02-15"
 
 _MONTHS_IN = {MONTH: 1, QUARTER: 3}
 _DAY = timedelta(days=1)
@@ -78,21 +82,25 @@ class Period:
         if self.unit == QUARTER:
             return f"{first:%Y}-Q{(first.month + 2) // 3}"
         if self.unit == WEEK:
-            year, week, _ = first.isocalendar()
+            year, week, __ = first.isocalendar()
             return f"{year}-W{week:02}"
         return f"{first}..{self.last_day}"
 
     @property
     def label(self) -> str:
-        """As people say it: “March 2024”, “Q1 2024”, “Week 9, 26 Feb – 3 Mar 2024”, “1 Jan – 15 Feb 2024”."""
+        """As people say it in their language: “March 2024”, “Q1 2024”, “Week 9, 26 Feb – 3 Mar 2024”, “1 Jan – 15 Feb
+        2024”.
+        """
         first, last = self.first_day, self.last_day
         if self.unit == MONTH:
-            return f"{first:%B %Y}"
+            return formats.month(first)
         if self.unit == QUARTER:
-            return f"Q{(first.month + 2) // 3} {first:%Y}"
-        begin = f"{first:%-d %b}" if first.year == last.year else f"{first:%-d %b %Y}"
-        days = f"{last:%-d %b %Y}" if first == last else f"{begin} – {last:%-d %b %Y}"
-        return f"Week {first.isocalendar().week}, {days}" if self.unit == WEEK else days
+            return _("Q%(quarter)s %(year)s") % {"quarter": (first.month + 2) // 3, "year": first.year}
+        begin = formats.day_and_month(first) if first.year == last.year else formats.short_day(first)
+        days = formats.short_day(last) if first == last else f"{begin} – {formats.short_day(last)}"
+        if self.unit == WEEK:
+            return _("Week %(number)s, %(days)s") % {"number": first.isocalendar().week, "days": days}
+        return days
 
     def __str__(self) -> str:
         return self.label
@@ -110,13 +118,15 @@ def parse(text: str) -> Period:
     if match := re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})\.\.(\d{4})-(\d{2})-(\d{2})", text, re.ASCII):
         numbers = [int(part) for part in match.groups()]
         return span(_day(text, *numbers[:3]), _day(text, *numbers[3:]))
-    raise ValueError(f"“{text}” is not a period; write one such as {FORMS}.")
+    raise ValueError(_("“%(text)s” is not a period; write one such as %(forms)s.") % {"text": text, "forms": FORMS})
 
 
 def span(first: date, last: date) -> Period:
     """A custom period, both days included."""
     if last < first:
-        raise ValueError(f"The period would end on {last}, before it begins on {first}.")
+        raise ValueError(
+            _("The period would end on %(last)s, before it begins on %(first)s.") % {"last": last, "first": first}
+        )
     return Period(CUSTOM, first, last)
 
 
@@ -131,7 +141,7 @@ def _day(text: str, year: int, month: int, day: int) -> date:
     try:
         return date(year, month, day)
     except ValueError:
-        raise ValueError(f"“{text}” names a day or month that no calendar has.") from None
+        raise ValueError(_("“%(text)s” names a day or month that no calendar has.") % {"text": text}) from None
 
 
 def _monday(text: str, year: int, week: int) -> date:
@@ -139,9 +149,14 @@ def _monday(text: str, year: int, week: int) -> date:
     try:
         return date.fromisocalendar(year, week, 1)
     except ValueError:
-        raise ValueError(f"“{text}”: {year} has no week {week}.") from None
+        raise ValueError(
+            _("“%(text)s”: %(year)s has no week %(week)s.") % {"text": text, "year": year, "week": week}
+        ) from None
 
 
 def _refuse_far(text: str, year: int) -> None:
     if year not in YEARS:
-        raise ValueError(f"“{text}” is too far away; periods lie between {YEARS[0]} and {YEARS[-1]}.")
+        raise ValueError(
+            _("“%(text)s” is too far away; periods lie between %(first)s and %(last)s.")
+            % {"text": text, "first": YEARS[0], "last": YEARS[-1]}
+        )

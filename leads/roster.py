@@ -6,11 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Exists, OuterRef, Q
+from django.utils.translation import gettext as _
 
 from agreements.calendars import BusinessCalendar, WorkingHours, closures_by_calendar, snapshot, thaw
 from leads.models import Handoff
 from leads.rotas import Rep
-from slaportal import roles
+from slaportal import formats, roles
 from slaportal.models import Absence, User
 
 DAY, MOMENT = timedelta(days=1), timedelta(microseconds=1)
@@ -28,18 +29,24 @@ class Member(Rep):
     def why_not(self) -> str:
         """Why nothing is given to them: “away until 5 Mar”, “5 of 5 open”; blank where they are free."""
         if not self.is_active:
-            return "cannot log in"
+            return _("cannot log in")
         if self.absence:
-            return f"away until {self.absence.last_day:%-d %b}"
-        return f"{self.open} of {self.most} open" if self.is_full else ""
+            return _("away until %(day)s") % {"day": formats.day_and_month(self.absence.last_day)}
+        return self._counted if self.is_full else ""
 
     @property
     def in_words(self) -> str:
         """“3 open, at work now”, “4 of 5 open”."""
-        count = f"{self.open} open" if self.most is None else f"{self.open} of {self.most} open"
         if self.is_at_work is None:
-            return count
-        return f"{count}, {'at work now' if self.is_at_work else 'not at work now'}"
+            return self._counted
+        said = _("%(count)s, at work now") if self.is_at_work else _("%(count)s, not at work now")
+        return said % {"count": self._counted}
+
+    @property
+    def _counted(self) -> str:
+        if self.most is None:
+            return _("%(open)s open") % {"open": self.open}
+        return _("%(open)s of %(most)s open") % {"open": self.open, "most": self.most}
 
 
 def members(teams: Collection[int], *, people: Collection[int] = (), now: datetime) -> list[Member]:

@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_lazy as _
+
 # Only when weights or people change can somebody be owed so many turns, or be so many ahead; then it is forgotten.
 FORGOTTEN_FROM = 2
 
 # Why somebody is not free, in the order in which it is said of several.
-AWAY, FULL, HAD, NO_LOGIN = "away", "full", "had it before", "without a login"
+AWAY, FULL, HAD, NO_LOGIN = _("away"), _("full"), _("had it before"), _("without a login")
 
 
 @dataclass(eq=False)

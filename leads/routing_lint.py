@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from agreements import criteria
 from agreements.catalogue import Operator
 from agreements.terms import Test
@@ -50,11 +53,14 @@ def to_lint() -> list[RoutingRule]:
 def _of_leads(scope: Scope, earlier: Sequence[Scope]) -> Iterator[str]:
     rule, tests = scope.rule, scope.tests
     if not criteria.overlap(tests):
-        yield f"No lead can meet it: its criteria exclude each other ({_words(tests)})."
+        yield _("No lead can meet it: its criteria exclude each other (%(words)s).") % {"words": _words(tests)}
         return
     covered = [as_test(row) for row in rule.agreement.scope.all()] if rule.agreement else []
     if not criteria.overlap(tests, covered):
-        yield f"No lead of {rule.agreement} can meet it: the agreement covers {_words(covered)}."
+        yield _("No lead of %(agreement)s can meet it: the agreement covers %(words)s.") % {
+            "agreement": rule.agreement,
+            "words": _words(covered),
+        }
         return
     for other in earlier:
         if other.rule.agreement_id not in (None, rule.agreement_id) or not criteria.overlap(other.tests):
@@ -63,7 +69,9 @@ def _of_leads(scope: Scope, earlier: Sequence[Scope]) -> Iterator[str]:
         if other.rule.person:
             continue
         if all(implies(tests, test) for test in other.tests):
-            yield f"No lead reaches it: whatever it fits, “{other.rule}” before it fits as well. Move it up."
+            yield _("No lead reaches it: whatever it fits, “%(rule)s” before it fits as well. Move it up.") % {
+                "rule": other.rule
+            }
             return
 
 
@@ -136,31 +144,41 @@ def _of_people(rule: RoutingRule, reps: dict[int, list[User]]) -> Iterator[str]:
         yield from _of_team(rule, reps[rule.team_id])
     team = rule.team or rule.person.team
     if team and team.party != Party.SALES:
-        yield f"{team} is no sales team, so nobody there works leads."
+        yield _("%(team)s is no sales team, so nobody there works leads.") % {"team": team}
     elif team and rule.agreement and team != rule.agreement.sales_team:
-        yield f"{rule.agreement} was signed for {rule.agreement.sales_team}, and this gives its leads to {team}."
+        said = _("%(agreement)s was signed for %(signer)s, and this gives its leads to %(team)s.")
+        yield said % {"agreement": rule.agreement, "signer": rule.agreement.sales_team, "team": team}
 
 
 def _of_person(person: User) -> Iterator[str]:
     if not person.is_active:
-        yield f"It can choose nobody: {person} cannot log in. The next rule that fits is asked instead."
+        yield _("It can choose nobody: %(person)s cannot log in. The next rule that fits is asked instead.") % {
+            "person": person
+        }
     elif person.most_open == 0:
-        yield f"It can choose nobody: {person} may have no handoff open (cap 0)."
+        yield _("It can choose nobody: %(person)s may have no handoff open (cap 0).") % {"person": person}
     if not person.team:
-        yield f"{person} is in no team, so what waits for them waits in the queue of the agreement’s sales team."
+        yield _(
+            "%(person)s is in no team, so what waits for them waits in the queue of the agreement’s sales team."
+        ) % {"person": person}
 
 
 def _of_team(rule: RoutingRule, reps: Sequence[User]) -> Iterator[str]:
     active = [person for person in reps if person.is_active]
     if not reps:
-        yield f"It can choose nobody: {rule.team} has no member with the role {roles.REP}."
+        said = _("It can choose nobody: %(team)s has no member with the role %(role)s.")
+        yield said % {"team": rule.team, "role": roles.REP}
     elif not active:
-        yield f"It can choose nobody: no rep of {rule.team} can log in."
+        yield _("It can choose nobody: no rep of %(team)s can log in.") % {"team": rule.team}
     elif all(person.most_open == 0 for person in active):
-        yield f"It can choose nobody: every rep of {rule.team} may have no handoff open (cap 0)."
+        yield _("It can choose nobody: every rep of %(team)s may have no handoff open (cap 0).") % {"team": rule.team}
     if rule.method == RoutingRule.Method.WEIGHTED:
         here = {person.pk for person in active}
         gone = [str(seat.person) for seat in rule.seats.all() if seat.weight != 1 and seat.person_id not in here]
         if gone:
-            are = "is no active rep" if len(gone) == 1 else "are no active reps"
-            yield f"{', '.join(gone)} {are} of {rule.team} any more, so their weight counts for nothing."
+            said = ngettext(
+                "%(people)s is no active rep of %(team)s any more, so their weight counts for nothing.",
+                "%(people)s are no active reps of %(team)s any more, so their weight counts for nothing.",
+                len(gone),
+            )
+            yield said % {"people": ", ".join(gone), "team": rule.team}

@@ -4,24 +4,24 @@ Letters are worded when they are sent; None where it no longer is so.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from leads import audience, worklist
+from leads.clocks import NEWS_FOR
 from leads.models import Assignment, Clock, Handoff
-from slaportal import outbox, roles
+from slaportal import formats, outbox, roles
 from slaportal.letters import Letter
 from slaportal.models import Notice, Team, User
 from slaportal.outbox import Post
 
 HERE = "leads.routing_notices"
-# What happened longer ago is history that was imported: nobody is told of it.
-NEWS_FOR = timedelta(days=1)
 # So many leads a letter names.
 NAMED = 3
-RUNS_ON = "The time that was promised runs on."
+RUNS_ON = gettext_lazy("The time that was promised runs on.")
 
 
 def tell(created: Sequence[Assignment], losers: Mapping[int, User], *, by: User | None, now: datetime) -> None:
@@ -29,6 +29,7 @@ def tell(created: Sequence[Assignment], losers: Mapping[int, User], *, by: User 
 
     Nobody is told what they did themselves. What comes to one queue in one moment is told once.
     """
+    # What happened longer ago is history that was imported (rule L4).
     news = [row for row in created if now - row.at <= NEWS_FOR]
     posts = []
     for row in news:
@@ -121,47 +122,61 @@ def _yours(row: Assignment, notice: Notice, dues: Mapping[int, Clock]) -> Letter
     handoff, due = row.handoff, dues.get(row.handoff_id)
     if handoff.owner_id != notice.recipient_id or handoff.ended_at is not None:
         return None
-    said = f"{handoff} is yours{f', from {row.by}' if row.by else ''}: {row.why}."
+    said = gettext("%(lead)s is yours, from %(person)s: %(why)s.") if row.by else gettext("%(lead)s is yours: %(why)s.")
+    said %= {"lead": handoff, "person": row.by, "why": row.why}
     paragraphs = [said, _about(handoff)]
     if due:
-        local = timezone.localtime(due.due_at)
-        paragraphs.append(f"Due first: {due.commitment.title}, {local:%a %-d %b, %-H:%M}.")
-    return _letter(f"Yours now: {handoff}", paragraphs, "Open the handoff", handoff.get_absolute_url())
+        moment = formats.weekday_time(timezone.localtime(due.due_at))
+        first = {"promise": due.commitment.title, "moment": moment}
+        paragraphs.append(gettext("Due first: %(promise)s, %(moment)s.") % first)
+    subject = gettext("Yours now: %(lead)s") % {"lead": handoff}
+    return _letter(subject, paragraphs, gettext("Open the handoff"), handoff.get_absolute_url())
 
 
 def _yours_no_longer(row: Assignment, notice: Notice) -> Letter | None:
     handoff = row.handoff
     if handoff.owner_id == notice.recipient_id:
         return None
-    to = f"{row.owner} has it now" if row.owner else f"It waits in the queue of {row.team}"
-    said = f"{handoff} is not yours any more. {to}: {row.why}."
+    if row.owner:
+        said = gettext("%(lead)s is not yours any more. %(person)s has it now: %(why)s.")
+    else:
+        said = gettext("%(lead)s is not yours any more. It waits in the queue of %(team)s: %(why)s.")
+    said %= {"lead": handoff, "person": row.owner, "team": row.team, "why": row.why}
     # Who had it still sees it, to say why something was missed.
-    link = handoff.get_absolute_url()
-    return _letter(f"No longer yours: {handoff}", [said, _about(handoff)], "Open the handoff", link)
+    link, subject = handoff.get_absolute_url(), gettext("No longer yours: %(lead)s") % {"lead": handoff}
+    return _letter(subject, [said, _about(handoff)], gettext("Open the handoff"), link)
 
 
 def _nobody_free(rows: Sequence[Assignment]) -> Letter:
-    return _of_queue("Nobody is free", rows, f"{RUNS_ON} As soon as somebody is free, it is given out by itself.")
+    then = gettext("As soon as somebody is free, it is given out by itself.")
+    return _of_queue(gettext("Nobody is free"), rows, f"{RUNS_ON} {then}")
 
 
 def _to_be_taken(rows: Sequence[Assignment]) -> Letter:
-    waits, it = ("It waits", "it") if len(rows) == 1 else ("They wait", "them")
-    then = f"{waits} until somebody of the team takes {it}; nothing gives {it} out by itself. {RUNS_ON}"
-    return _of_queue("To be taken", rows, then)
+    then = ngettext(
+        "It waits until somebody of the team takes it; nothing gives it out by itself.",
+        "They wait until somebody of the team takes them; nothing gives them out by itself.",
+        len(rows),
+    )
+    return _of_queue(gettext("To be taken"), rows, f"{then} {RUNS_ON}")
 
 
 def _of_queue(what: str, rows: Sequence[Assignment], then: str) -> Letter:
     """What came to one queue together, and what becomes of it then."""
     first, count = rows[0], len(rows)
     names = ", ".join(str(row.handoff) for row in rows[:NAMED])
-    more = f" and {count - NAMED} more" if count > NAMED else ""
-    who = str(first.handoff) if count == 1 else f"{count} leads"
+    if count > NAMED:
+        names = gettext("%(names)s and %(count)s more") % {"names": names, "count": count - NAMED}
+    who = str(first.handoff) if count == 1 else gettext("%(count)s leads") % {"count": count}
     why = f": {first.why}" if len({row.why for row in rows}) == 1 else ""
-    said = f"{names}{more} wait{'s' * (count == 1)} in the queue of {first.team}{why}."
+    said = ngettext("%(leads)s waits in the queue of %(team)s", "%(leads)s wait in the queue of %(team)s", count)
+    said = f"{said % {'leads': names, 'team': first.team}}{why}."
     link = f"{reverse('handoffs')}?team={first.team_id}&rep=none"
     if count == 1:
         link = first.handoff.get_absolute_url()
-    return _letter(f"{what}: {who} in the queue of {first.team}", [said, then], "Give it to somebody", link)
+    subject = gettext("%(leads)s in the queue of %(team)s") % {"leads": who, "team": first.team}
+    subject = f"{what}: {subject}"
+    return _letter(subject, [said, then], gettext("Give it to somebody"), link)
 
 
 def _letter(subject: str, paragraphs: Iterable[str], label: str, link: str) -> Letter:

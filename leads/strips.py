@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from django.utils.translation import gettext
+
 from leads import clocks
 from leads.explanations import NONE, Run, Span, by_day, length
+from slaportal import formats
 
 LEFT, RIGHT = 1.5, 98.5
 GAP, ALL_GAPS = 2.5, 25.0
@@ -74,12 +77,15 @@ def draw(run: Run) -> Strip | None:
     if len(windows) > MOST_WINDOWS:
         drawn = [(windows[0][0], windows[-1][1])]
     scale = _Scale(low, high, drawn)
-    titles = [_open_hours(run, window) for window in windows] if drawn is windows else [f"{len(windows)} open windows"]
+    if drawn is windows:
+        titles = [_open_hours(run, window) for window in windows]
+    else:
+        titles = [gettext("%(count)s open windows") % {"count": len(windows)}]
     pieces = [scale.piece("open", window, title) for window, title in zip(drawn, titles, strict=True)]
     until = run.stopped_at or run.now
     pieces += _counted(run, scale, drawn, min(until, high))
     pieces += [
-        scale.piece("hold", (max(begin, low), min(end, high)), f"on hold {_span(run, (begin, end))}")
+        scale.piece("hold", (max(begin, low), min(end, high)), _on_hold(run, (begin, end)))
         for begin, end in run.holds
         if begin < high and end > low
     ]
@@ -122,13 +128,13 @@ class _Scale:
 
 
 def _moments(run: Run) -> list[tuple[str, str, datetime]]:
-    found = [("start", "Started", run.started_at)]
+    found = [("start", gettext("Started"), run.started_at)]
     if run.due_at:
-        found.append(("due", "Due", run.due_at))
+        found.append(("due", gettext("Due"), run.due_at))
     if run.stopped_at:
-        found.append(("stop", "Stopped", run.stopped_at))
+        found.append(("stop", gettext("Stopped"), run.stopped_at))
     elif run.state == clocks.OPEN:
-        found.append(("now", "Now", max(run.now, run.started_at)))
+        found.append(("now", gettext("Now"), max(run.now, run.started_at)))
     return found
 
 
@@ -150,7 +156,7 @@ def _counted(run: Run, scale: _Scale, windows: Iterable[Span], until: datetime) 
     for kind, begin, end in ((within, run.started_at, min(due, until)), ("counted-over", due, until)):
         for opening, closing in windows:
             for span in _without(run.holds, (max(opening, begin), min(closing, end))):
-                pieces.append(scale.piece(kind, span, f"counted {_span(run, span)}"))
+                pieces.append(scale.piece(kind, span, gettext("counted %(span)s") % {"span": _span(run, span)}))
     return pieces
 
 
@@ -170,30 +176,40 @@ def _labels(run: Run, scale: _Scale, windows: Iterable[Span]) -> list[Label]:
     for day, stretches in by_day(windows, run.zone).items():
         place = scale.x(stretches[0][0])
         if free <= place <= LABEL_UNTIL:
-            labels.append(Label(_percent(place), f"{day:%a %-d %b}"))
+            labels.append(Label(_percent(place), formats.weekday(day)))
             free = place + LABEL_EVERY
     return labels
 
 
 def _in_words(run: Run, windows: list[Span], marks: Iterable[tuple[str, str, datetime]]) -> str:
-    opened = ", ".join(_open_hours(run, window) for window in windows[:WINDOWS_TOLD])
-    more = f" and {len(windows) - WINDOWS_TOLD} more" if len(windows) > WINDOWS_TOLD else ""
-    told = "; ".join(f"{word.lower()} {run.moment(at)}" for _, word, at in marks)
-    held = "".join(f"; on hold {_span(run, hold)}" for hold in run.holds)
-    return f"Business time: {opened or 'closed all along'}{more}; {told}{held}."
+    opened = ", ".join(_open_hours(run, window) for window in windows[:WINDOWS_TOLD]) or gettext("closed all along")
+    if len(windows) > WINDOWS_TOLD:
+        opened = gettext("%(windows)s and %(count)s more") % {
+            "windows": opened,
+            "count": len(windows) - WINDOWS_TOLD,
+        }
+    told = [f"{word.lower()} {run.moment(at)}" for _, word, at in marks]
+    told += [_on_hold(run, hold) for hold in run.holds]
+    return gettext("Business time: %(told)s.") % {"told": "; ".join([opened, *told])}
+
+
+def _on_hold(run: Run, hold: Span) -> str:
+    return gettext("on hold %(span)s") % {"span": _span(run, hold)}
 
 
 def _open_hours(run: Run, window: Span) -> str:
     """The whole window of which the strip may show only a part: “open Mon 9:00–17:30”."""
     begin = run.calendar.windows(window[0] - DAY, window[0] + MOMENT)[-1][0]
     end = run.calendar.windows(window[1] - MOMENT, window[1] + DAY)[0][1]
-    return "open around the clock" if end - begin > DAY else f"open {_span(run, (begin, end))}"
+    if end - begin > DAY:
+        return gettext("open around the clock")
+    return gettext("open %(span)s") % {"span": _span(run, (begin, end))}
 
 
 def _span(run: Run, span: Span) -> str:
     """“Mon 9:00–17:30”, with the second day where it is another."""
     begin, end = (moment.astimezone(run.zone) for moment in span)
-    return f"{run.moment(span[0])}–{f'{end:%-H:%M}' if begin.date() == end.date() else run.moment(span[1])}"
+    return f"{run.moment(span[0])}–{formats.time_of(end) if begin.date() == end.date() else run.moment(span[1])}"
 
 
 def _percent(value: float) -> str:

@@ -10,6 +10,8 @@ from operator import or_
 from typing import Any
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agreements.business_time import BusinessTime
 from agreements.terms import Terms
@@ -28,13 +30,13 @@ from leads.models import (
     Outcome,
     Voidable,
 )
+from slaportal import formats
 from slaportal.models import Party, User
 from slaportal.templatetags.display import duration
 
-COUNTS_FOR_NOTHING = "counts for nothing"
 # Runs of so many attempts that changed nothing are folded.
 FOLDED_FROM = 4
-EVIDENCE_ONLY = ("entered late, evidence only", "A4")
+EVIDENCE_ONLY = (gettext_lazy("entered late, evidence only"), "A4")
 
 
 @dataclass
@@ -134,28 +136,31 @@ def events_of(
 ) -> list[Event]:
     """The time line, what lies ahead last. `handoff` comes with its lead, version and prefetched facts and clocks."""
     lead = handoff.lead
-    events = [Event(lead.received_at, "inbox", f"Received from {lead.source_system}")]
+    events = [Event(lead.received_at, "inbox", _("Received from %(system)s") % {"system": lead.source_system})]
     if lead.engaged_at:
-        events.append(Event(lead.engaged_at, "ads_click", "First engagement"))
+        events.append(Event(lead.engaged_at, "ads_click", _("First engagement")))
     events.append(
-        Event(handoff.qualified_at, "verified", "Handed to sales", fact=handoff, tone="now", detail=_terms_of(handoff))
+        Event(
+            handoff.qualified_at, "verified", _("Handed to sales"), fact=handoff, tone="now", detail=_terms_of(handoff)
+        )
     )
     for assignment in handoff.assignments.all():
-        icon, text = "person", f"Assigned to {assignment.owner}"
+        icon, text = "person", _("Assigned to %(owner)s") % {"owner": assignment.owner}
         if assignment.owner is None:
-            icon, text = "inbox", f"In the queue of {assignment.team}"
+            icon, text = "inbox", _("In the queue of %(team)s") % {"team": assignment.team}
         events.append(Event(assignment.at, icon, text, assignment.by, assignment.why, fact=assignment))
     events += [_escalation(escalation) for escalation in handoff.escalations.all()]
     for answer in handoff.answers.all():
-        text = f"Answered the miss of “{answer.commitment}” {about(answer, handoff)}".strip()
+        text = _("Answered the miss of “%(promise)s”") % {"promise": answer.commitment}
+        text = f"{text} {about(answer, handoff)}".strip()
         events.append(Event(answer.at, "rate_review", text, answer.by, str(answer)))
     events += [_attempt(attempt, is_late) for attempt in attempts if attempt.at >= handoff.qualified_at]
     events += [_disposition(disposition, is_late) for disposition in handoff.dispositions.all()]
     events += [_outcome(outcome, is_late) for outcome in handoff.outcomes.all()]
     for held in handoff.holds.all():
-        events.append(Event(held.started_at, "pause_circle", "On hold", held.by, held.reason, "warn"))
+        events.append(Event(held.started_at, "pause_circle", _("On hold"), held.by, held.reason, "warn"))
         if held.ended_at:
-            events.append(Event(held.ended_at, "play_circle", "Released", held.released_by))
+            events.append(Event(held.ended_at, "play_circle", _("Released"), held.released_by))
     for dispute in handoff.disputes.all():
         events += _dispute(dispute)
     for request in handoff.exclusion_requests.all():
@@ -172,7 +177,9 @@ def about(clock: Clock | Answer, handoff: Handoff) -> str:
     if clock.commitment.kind == "dispute_answer":
         asked: Iterable[Dispute] = handoff.disputes.all()
         return next((f"“{dispute}”" for dispute in asked if dispute.pk == clock.subject), "")
-    had = {one.pk: f"while {one.owner or 'nobody'} had it" for one in handoff.assignments.all()}
+    had = {
+        one.pk: _("while %(person)s had it") % {"person": one.owner or _("nobody")} for one in handoff.assignments.all()
+    }
     return had.get(clock.subject, "")
 
 
@@ -188,8 +195,10 @@ def folded(events: Iterable[Event]) -> list[list[Event]]:
 def _terms_of(handoff: Handoff) -> str:
     """Whether it met the definition."""
     if handoff.below_definition:
-        return "Below the agreed definition, because its source says that it was handed over"
-    return "It met the lead definition" + ("" if handoff.number == 1 else "; a recycled lead that came back")
+        return _("Below the agreed definition, because its source says that it was handed over")
+    if handoff.number > 1:
+        return _("It met the lead definition; a recycled lead that came back")
+    return _("It met the lead definition")
 
 
 def _escalation(escalation: Escalation) -> Event:
@@ -203,15 +212,15 @@ def _escalation(escalation: Escalation) -> Event:
 def _attempt(attempt: Attempt, is_late: Callable[[Attempt], bool]) -> Event:
     marks = []
     if attempt.automated:
-        marks.append((f"automated, {COUNTS_FOR_NOTHING}", "A3"))
+        marks.append((_("automated, counts for nothing"), "A3"))
     elif attempt.channel == Channel.NOTE:
-        marks.append((f"a note, {COUNTS_FOR_NOTHING}", "A3"))
+        marks.append((_("a note, counts for nothing"), "A3"))
     elif attempt.direction == Direction.INBOUND and not attempt.is_touch:
-        marks.append((f"inbound without contact, {COUNTS_FOR_NOTHING}", "A3"))
+        marks.append((_("inbound without contact, counts for nothing"), "A3"))
     elif is_late(attempt):
         marks.append(EVIDENCE_ONLY)
     elif attempt.is_touch:
-        marks.append(("meaningful touch", "A3"))
+        marks.append((_("meaningful touch"), "A3"))
     icon = {"call": "call", "email": "mail", "message": "chat", "meeting": "groups", "note": "sticky_note_2"}
     tone = "ok" if attempt.is_touch and not attempt.voided_at else ""
     name = icon.get(attempt.channel, "contact_mail")
@@ -227,15 +236,17 @@ def _disposition(disposition: Disposition, is_late: Callable[[Disposition], bool
     marks = [EVIDENCE_ONLY] if is_late(disposition) else []
     tone = "" if disposition.voided_at else tone
     said = [disposition.note] if disposition.note else []
-    said += [f"Failed, says sales: {disposition.criterion}"] if disposition.criterion else []
-    said += [f"May come back on {disposition.back_on:%-d %B %Y}"] if disposition.back_on else []
+    if disposition.criterion:
+        said.append(_("Failed, says sales: %(criterion)s") % {"criterion": disposition.criterion})
+    if disposition.back_on:
+        said.append(_("May come back on %(day)s") % {"day": formats.long_day(disposition.back_on)})
     detail = "\n".join(said)
     return Event(disposition.at, icon, str(disposition), disposition.by, detail, tone, disposition, marks)
 
 
 def _outcome(outcome: Outcome, is_late: Callable[[Outcome], bool]) -> Event:
     icon = {"meeting": "event_available", "opportunity": "trending_up", "won": "trophy", "lost": "trending_down"}
-    amount = f"{outcome.amount:,.2f}".removesuffix(".00") if outcome.amount is not None else ""
+    amount = formats.number(outcome.amount, 2) if outcome.amount is not None else ""
     marks = [EVIDENCE_ONLY] if is_late(outcome) else []
     tone = "bad" if outcome.kind == Outcome.Kind.LOST else "ok"
     return Event(outcome.at, icon[outcome.kind], str(outcome), outcome.by, amount, tone, outcome, marks)
@@ -244,25 +255,26 @@ def _outcome(outcome: Outcome, is_late: Callable[[Outcome], bool]) -> Event:
 def _dispute(dispute: Dispute) -> Iterator[Event]:
     """What sales asked and marketing answered; or what marketing disputed and RevOps decided."""
     is_question = dispute.party == Party.SALES
-    icon, text = ("help", "Asked marketing") if is_question else ("balance", "Marketing disputes the decision")
+    icon, text = ("help", _("Asked marketing")) if is_question else ("balance", _("Marketing disputes the decision"))
     yield Event(dispute.opened_at, icon, text, dispute.opened_by, dispute.comment, fact=dispute)
     if not dispute.answered_at:
         return
-    icon, text, tone = "quick_phrases", "Marketing answered", ""
+    icon, text, tone = "quick_phrases", _("Marketing answered"), ""
     if dispute.upheld:
-        icon, text, tone = "gavel", "The dispute is upheld: it counts as accepted", "ok"
+        icon, text, tone = "gavel", _("The dispute is upheld: it counts as accepted"), "ok"
     elif not is_question:
-        icon, text = "gavel", "The dispute is not upheld: the decision stands"
+        icon, text = "gavel", _("The dispute is not upheld: the decision stands")
     yield Event(dispute.answered_at, icon, text, dispute.answered_by, dispute.answer, tone, dispute)
 
 
 def _exclusion(request: ExclusionRequest) -> Iterator[Event]:
     """Somebody asked not to count a promise, and what RevOps decided."""
-    text = f"Asked to exclude “{request.commitment}”"
+    text = _("Asked to exclude “%(promise)s”") % {"promise": request.commitment}
     yield Event(request.asked_at, "do_not_disturb_on", text, request.asked_by, request.reason, fact=request)
     if request.decided_at:
-        text = f"{'Excluded' if request.granted else 'Not excluded'}: “{request.commitment}”"
-        mark = [("counts nowhere", "N9")] if request.granted else []
+        text = _("Excluded: “%(promise)s”") if request.granted else _("Not excluded: “%(promise)s”")
+        text %= {"promise": request.commitment}
+        mark = [(_("counts nowhere"), "N9")] if request.granted else []
         yield Event(request.decided_at, "gavel", text, request.decided_by, request.note, fact=request, marks=mark)
 
 
@@ -281,15 +293,17 @@ def _add_clocks(events: list[Event], timed: Iterable[Clock], now: datetime) -> N
         if not clock.commitment.catalogue.has_limit or clock.started_at is None or clock.state == clocks.EXCLUDED:
             continue
         title, is_missed = clock.commitment.title, clock.state == clocks.MISSED
-        beside(clock.started_at, "timer", "Clocks started", "").starts.append(title)
+        beside(clock.started_at, "timer", _("Clocks started"), "").starts.append(title)
         if clock.due_at and (is_missed or not clock.stopped_at):
-            tone, word = ("bad", "missed") if is_missed else ("wait", "due")
-            text = "Time is up" if is_missed else "Due"
-            beside(clock.due_at, "alarm", text, tone).clocks.append((tone, f"{title}: {word}"))
+            tone, text = ("bad", _("Time is up")) if is_missed else ("wait", _("Due"))
+            said = _("%(promise)s: missed") if is_missed else _("%(promise)s: due")
+            beside(clock.due_at, "alarm", text, tone).clocks.append((tone, said % {"promise": title}))
         if clock.stopped_at:
-            tone, word = ("bad", "done too late,") if is_missed else ("ok", "met")
-            words = f"{title}: {word} after {spent(clock)}"
-            beside(clock.stopped_at, "timer", "Clocks stopped", tone).clocks.append((tone, words))
+            said = (
+                _("%(promise)s: done too late, after %(span)s") if is_missed else _("%(promise)s: met after %(span)s")
+            )
+            tone, words = "bad" if is_missed else "ok", said % {"promise": title, "span": spent(clock)}
+            beside(clock.stopped_at, "timer", _("Clocks stopped"), tone).clocks.append((tone, words))
 
 
 def spent(clock: Clock) -> str:

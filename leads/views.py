@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_tables2 import RequestConfig
 
@@ -25,12 +26,15 @@ from leads import (
     exclusions,
     filters,
     forms,
+    forms_questions,
+    forms_team,
     handovers,
     meanwhile,
     tables,
     timeline,
     tracking,
 )
+from leads.forms_facts import FactForm
 from leads.models import Attempt, Clock, Disposition, Handoff, Outcome
 from slaportal.models import Party, User
 from slaportal.refusal import Refused
@@ -68,7 +72,7 @@ def handoffs(request: HttpRequest) -> HttpResponse:
         may_assign = handovers.managed_teams(request.user).exists()
         table = tables.HandoffTable(rows, has_clock=has_clock, can_choose=may_assign)
         if may_assign:
-            context["reassign"] = forms.ReassignForm(user=request.user, now=timezone.now())
+            context["reassign"] = forms_team.ReassignForm(user=request.user, now=timezone.now())
     # Not by the request's configuration, which would let the address choose how many rows are rendered.
     RequestConfig(request, paginate=False).configure(table)
     table.paginate(per_page=TABLE_PAGE)
@@ -98,7 +102,7 @@ def _find(request: HttpRequest, pk: int) -> Handoff:
     return get_object_or_404(dossier.to_show(Handoff.objects.visible_to(request.user)), pk=pk)
 
 
-def _page(request: HttpRequest, pk: int, *, refused: forms.FactForm | None = None, status: int = 200) -> HttpResponse:
+def _page(request: HttpRequest, pk: int, *, refused: FactForm | None = None, status: int = 200) -> HttpResponse:
     """The page of a handoff, with a form as it was refused, if one was."""
     found, user = _find(request, pk), request.user
     shown = dossier.of(found, user, now=timezone.now(), zone=timezone.get_current_timezone())
@@ -124,7 +128,7 @@ def _page(request: HttpRequest, pk: int, *, refused: forms.FactForm | None = Non
 def _submit(
     request: HttpRequest,
     pk: int,
-    form_class: type[forms.FactForm],
+    form_class: type[FactForm],
     verb: Verb,
     done: str | Callable[[Any], str],
     *,
@@ -166,25 +170,25 @@ def log_attempt(request: HttpRequest, pk: int) -> HttpResponse:
     def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
         return tracking.log_attempts([tracking.NewAttempt(lead=found.lead, **given)], by=request.user, now=now)
 
-    return _submit(request, pk, forms.AttemptForm, verb, "Logged.")
+    return _submit(request, pk, forms.AttemptForm, verb, _("Logged."))
 
 
 @require_POST
 def accept(request: HttpRequest, pk: int) -> HttpResponse:
     """Take the handoff."""
-    return _dispose(request, pk, forms.AcceptForm, "Accepted.")
+    return _dispose(request, pk, forms.AcceptForm, _("Accepted."))
 
 
 @require_POST
 def recycle(request: HttpRequest, pk: int) -> HttpResponse:
     """Give the handoff back for later."""
-    return _dispose(request, pk, forms.RecycleForm, "Recycled.")
+    return _dispose(request, pk, forms.RecycleForm, _("Recycled."))
 
 
 @require_POST
 def reject(request: HttpRequest, pk: int) -> HttpResponse:
     """Give the handoff back for good."""
-    return _dispose(request, pk, forms.RejectForm, "Rejected.")
+    return _dispose(request, pk, forms.RejectForm, _("Rejected."))
 
 
 def _dispose(
@@ -204,7 +208,7 @@ def hold(request: HttpRequest, pk: int) -> HttpResponse:
     def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
         return tracking.hold([found], by=request.user, now=now, **given)
 
-    return _submit(request, pk, forms.HoldForm, verb, "On hold: its clocks rest.")
+    return _submit(request, pk, forms.HoldForm, verb, _("On hold: its clocks rest."))
 
 
 @require_POST
@@ -215,9 +219,9 @@ def release(request: HttpRequest, pk: int) -> HttpResponse:
     if not forms.may_work(request.user, found):
         raise PermissionDenied
     if tracking.release([found], by=request.user, now=timezone.now()):
-        messages.success(request, "Released: its clocks run again.")
+        messages.success(request, _("Released: its clocks run again."))
     else:
-        messages.info(request, "It was not on hold.")
+        messages.info(request, _("It was not on hold."))
     return redirect(found)
 
 
@@ -228,7 +232,7 @@ def record_outcome(request: HttpRequest, pk: int) -> HttpResponse:
     def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
         return tracking.record_outcomes([tracking.NewOutcome(found, **given)], by=request.user, now=now)
 
-    return _submit(request, pk, forms.OutcomeForm, verb, "Recorded.")
+    return _submit(request, pk, forms.OutcomeForm, verb, _("Recorded."))
 
 
 @require_POST
@@ -238,7 +242,7 @@ def ask_marketing(request: HttpRequest, pk: int) -> HttpResponse:
     def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
         return disputes.ask(found, by=request.user, now=now, **given)
 
-    return _submit(request, pk, forms.AskForm, verb, "Asked: marketing owes an answer.")
+    return _submit(request, pk, forms_questions.AskForm, verb, _("Asked: marketing owes an answer."))
 
 
 @require_POST
@@ -272,7 +276,7 @@ def _void(
     request: HttpRequest, found: Handoff, fact: Attempt | Disposition | Outcome | None, verb: Callable[..., None]
 ) -> HttpResponse:
     if fact is None:
-        raise Http404("This handoff has nothing like that.")
+        raise Http404(_("This handoff has nothing like that."))
     if not forms.may_void(request.user, fact) or not forms.may_work(request.user, found):
         raise PermissionDenied
     try:
@@ -280,7 +284,7 @@ def _void(
     except Refused as refusal:
         messages.error(request, str(refusal))
     else:
-        messages.success(request, "Taken back: it stays visible and counts nowhere.")
+        messages.success(request, _("Taken back: it stays visible and counts nowhere."))
     return redirect(found)
 
 
@@ -291,7 +295,7 @@ def answer_miss(request: HttpRequest, pk: int) -> HttpResponse:
     def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
         return answers.answer(given.pop("clock"), by=request.user, now=now, **given)
 
-    return _submit(request, pk, forms.AnswerMissForm, verb, "Answered.", allowed=answers.may_answer)
+    return _submit(request, pk, forms_questions.AnswerMissForm, verb, _("Answered."), allowed=answers.may_answer)
 
 
 @require_POST
@@ -302,7 +306,7 @@ def answer_marketing_miss(request: HttpRequest, pk: int) -> HttpResponse:
         return answers.answer(given.pop("clock"), by=request.user, now=now, **given)
 
     allowed = partial(answers.may_answer, party=Party.MARKETING)
-    return _submit(request, pk, forms.AnswerMarketingMissForm, verb, "Answered.", allowed=allowed)
+    return _submit(request, pk, forms_questions.AnswerMarketingMissForm, verb, _("Answered."), allowed=allowed)
 
 
 @require_POST
@@ -312,7 +316,9 @@ def ask_exclusion(request: HttpRequest, pk: int) -> HttpResponse:
     def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
         return exclusions.ask(found, by=request.user, now=now, **given)
 
-    return _submit(request, pk, forms.ExcludeForm, verb, "Asked: RevOps decides.", allowed=answers.may_answer)
+    return _submit(
+        request, pk, forms_questions.ExcludeForm, verb, _("Asked: RevOps decides."), allowed=answers.may_answer
+    )
 
 
 # --- What others do ------------------------------------------------------------------------------------------------
@@ -325,7 +331,7 @@ def answer_question(request: HttpRequest, pk: int) -> HttpResponse:
     def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
         return disputes.answer(given["dispute"], answer=given["answer"], by=request.user, now=now)
 
-    return _submit(request, pk, forms.AnswerForm, verb, "Answered.", allowed=disputes.may_answer)
+    return _submit(request, pk, forms_questions.AnswerForm, verb, _("Answered."), allowed=disputes.may_answer)
 
 
 @require_POST
@@ -335,7 +341,9 @@ def dispute_decision(request: HttpRequest, pk: int) -> HttpResponse:
     def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
         return disputes.dispute(found, by=request.user, now=now, **given)
 
-    return _submit(request, pk, forms.DisputeForm, verb, "Disputed: RevOps decides.", allowed=disputes.may_answer)
+    return _submit(
+        request, pk, forms_questions.DisputeForm, verb, _("Disputed: RevOps decides."), allowed=disputes.may_answer
+    )
 
 
 @require_POST
@@ -345,7 +353,7 @@ def decide_dispute(request: HttpRequest, pk: int) -> HttpResponse:
     def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
         return disputes.decide(given.pop("dispute"), by=request.user, now=now, **given)
 
-    return _submit(request, pk, forms.DecideForm, verb, "Decided.", allowed=_decides_disputes)
+    return _submit(request, pk, forms_questions.DecideForm, verb, _("Decided."), allowed=_decides_disputes)
 
 
 @require_POST
@@ -355,7 +363,7 @@ def decide_exclusion(request: HttpRequest, pk: int) -> HttpResponse:
     def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
         return exclusions.decide(given.pop("request"), by=request.user, now=now, **given)
 
-    return _submit(request, pk, forms.DecideExclusionForm, verb, "Decided.", allowed=_decides_exclusions)
+    return _submit(request, pk, forms_questions.DecideExclusionForm, verb, _("Decided."), allowed=_decides_exclusions)
 
 
 def _decides_disputes(user: User, found: Handoff) -> bool:
@@ -373,4 +381,4 @@ def assign(request: HttpRequest, pk: int) -> HttpResponse:
     def verb(found: Handoff, given: dict[str, Any], now: datetime) -> object:
         return handovers.reassign_one(found, to=given["owner"], why=given["why"], by=request.user, now=now)
 
-    return _submit(request, pk, forms.AssignForm, verb, handovers.in_words, allowed=forms.may_assign)
+    return _submit(request, pk, forms_team.AssignForm, verb, handovers.in_words, allowed=forms.may_assign)

@@ -34,7 +34,7 @@ def counted(request: HttpRequest, key: str = "") -> HttpResponse:
     except ValueError as error:
         raise Http404(str(error)) from None
     if month.unit != MONTH or month.first_day > running.first_day:
-        raise Http404("Choose a month that has begun.")
+        raise Http404(_("Choose a month that has begun."))
     promised = my_month.of(request.user, month, now=now, zone=zone)
     context = {"month": month, "is_running": month == running, "promised": promised}
     return render(request, "leads/counted.html", {**context, "summary": my_month.in_words(promised)})

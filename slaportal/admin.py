@@ -18,6 +18,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 from django_celery_beat import admin as beat
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from unfold.admin import ModelAdmin, TabularInline
@@ -39,11 +41,12 @@ from unfold.widgets import (
 
 from slaportal import outbox, roles
 from slaportal.admin_told import ShowsHowTold
-from slaportal.models import Absence, Notice, Team, User, time_zone_names
+from slaportal.models import Absence, Notice, Party, Team, User, time_zone_names
 from slaportal.refusal import Refused
 from slaportal.timing import database_now
 
 T = TypeVar("T")
+BEYOND = _("Beyond roles")
 
 
 class CheapCountPaginator(Paginator):
@@ -171,15 +174,15 @@ class UserAdmin(PlainUserAdmin, ShowsHowTold, PortalAdmin):
     inlines = (AbsenceInline,)
     add_fieldsets = (
         (None, {"fields": ("email", "name", "title", "password1", "password2")}),
-        ("Work", {"fields": ("team", "time_zone", "groups", "is_staff")}),
+        (_("Work"), {"fields": ("team", "time_zone", "groups", "is_staff")}),
     )
     fieldsets = (
         (None, {"fields": ("email", "name", "title", "password")}),
-        ("Work", {"fields": ("team", "time_zone", "most_open")}),
-        ("Access", {"fields": ("is_active", "is_staff", "groups")}),
-        ("Beyond roles", {"classes": ["collapse"], "fields": ("is_superuser", "user_permissions")}),
-        ("Notices", {"classes": ["collapse"], "fields": ("chat", "hours", "told")}),
-        ("Record", {"classes": ["collapse"], "fields": ("last_login", "date_joined", "from_import")}),
+        (_("Work"), {"fields": ("team", "time_zone", "most_open")}),
+        (_("Access"), {"fields": ("is_active", "is_staff", "groups")}),
+        (BEYOND, {"classes": ["collapse"], "fields": ("is_superuser", "user_permissions")}),
+        (_("Notices"), {"classes": ["collapse"], "fields": ("chat", "hours", "told")}),
+        (_("Record"), {"classes": ["collapse"], "fields": ("last_login", "date_joined", "from_import")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -188,25 +191,25 @@ class UserAdmin(PlainUserAdmin, ShowsHowTold, PortalAdmin):
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Sequence[type[TabularInline]]:
         return self.inlines if obj else ()
 
-    @display(description="Person", header=True, ordering="name")
+    @display(description=_("Person"), header=True, ordering="name")
     def person(self, user: User) -> tuple[str, str]:
         return user.name, user.email
 
-    @display(description="Roles")
+    @display(description=_("Roles"))
     def held_roles(self, user: User) -> str:
         return ", ".join(group.name for group in user.groups.all())
 
-    @display(description="May log in", boolean=True, ordering="is_active")
+    @display(description=_("May log in"), boolean=True, ordering="is_active")
     def active(self, user: User) -> bool:
         return user.is_active
 
-    @display(description="Admin", boolean=True, ordering="is_staff")
+    @display(description=_("Admin"), boolean=True, ordering="is_staff")
     def staff(self, user: User) -> bool:
         return user.is_staff
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Sequence[tuple[str | None, dict]]:
         fieldsets = super().get_fieldsets(request, obj)
-        return fieldsets if request.user.is_superuser else [row for row in fieldsets if row[0] != "Beyond roles"]
+        return fieldsets if request.user.is_superuser else [row for row in fieldsets if row[0] != BEYOND]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Sequence[str]:
         fields = (*self.readonly_fields,)
@@ -223,7 +226,7 @@ class UserAdmin(PlainUserAdmin, ShowsHowTold, PortalAdmin):
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> forms.Field | None:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field is not None and db_field.name == "is_staff":
-            field.help_text = "RevOps needs it."
+            field.help_text = gettext("RevOps needs it.")
         return field
 
     def formfield_for_manytomany(
@@ -234,8 +237,8 @@ class UserAdmin(PlainUserAdmin, ShowsHowTold, PortalAdmin):
         return forms.ModelMultipleChoiceField(
             Group.objects.order_by("name"),
             required=False,
-            label="Roles",
-            help_text="Leaders sign for the side that they lead; RevOps never signs.",
+            label=gettext("Roles"),
+            help_text=gettext("Leaders sign for the side that they lead; RevOps never signs."),
             widget=UnfoldAdminCheckboxSelectMultipleWidget,
         )
 
@@ -246,7 +249,8 @@ class UserAdmin(PlainUserAdmin, ShowsHowTold, PortalAdmin):
         if others and not request.user.is_superuser:
             messages.error(
                 request,
-                f"{person} signs with this password, so only {person} and a superuser may change it.",
+                gettext("%(person)s signs with this password, so only %(person)s and a superuser may change it.")
+                % {"person": person},
             )
             return redirect(reverse("admin:slaportal_user_change", args=[person.pk]))
         return super().user_change_password(request, id, form_url)
@@ -264,17 +268,21 @@ class TeamAdmin(ShowsHowTold, PortalAdmin):
     readonly_fields = ("chat", "told", "change_told")
     fieldsets = (
         (None, {"fields": ("name", "party", "manager")}),
-        ("Notices", {"fields": ("chat", "told", "change_told")}),
+        (_("Notices"), {"fields": ("chat", "told", "change_told")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
         return super().get_queryset(request).annotate(people=Count("members"))
 
-    @display(description="Side", ordering="party", label={"Marketing": "primary", "Sales": "info"})
-    def side(self, team: Team) -> str:
-        return team.get_party_display()
+    @display(
+        description=_("Side"),
+        ordering="party",
+        label={Party.MARKETING: "primary", Party.SALES: "info"},
+    )
+    def side(self, team: Team) -> tuple[str, str]:
+        return team.party, team.get_party_display()
 
-    @display(description="People", ordering="people")
+    @display(description=_("People"), ordering="people")
     def size(self, team: Team) -> int:
         return team.people
 
@@ -317,61 +325,68 @@ class NoticeAdmin(ReadOnlyAdmin):
     )
     list_select_related = ("recipient",)
     search_fields = ("=key", "recipient__name", "recipient__email")
-    search_help_text = "The whole key, such as proposed:12, or the person’s name or e-mail"
+    search_help_text = _("The whole key, such as proposed:12, or the person’s name or e-mail")
     ordering = ("-id",)
     paginator, show_full_result_count = CheapCountPaginator, False
     actions = ("retry", "cancel")
     fieldsets = (
         (None, {"fields": (("subject", "kind_label"), ("recipient", "channel"), ("created_at", "due_at"))}),
         (
-            "What became of it",
+            _("What became of it"),
             {"fields": (("sent_at", "read_at"), ("cancelled_at", "failed_at"), "failures", "problem")},
         ),
-        ("Record", {"fields": (("key", "slot"), ("letter", "about"), "reader", ("envelope", "claimed_until"))}),
+        (
+            _("Record"),
+            {"fields": (("key", "slot"), ("letter", "about"), "reader", ("envelope", "claimed_until"))},
+        ),
     )
     readonly_fields = ("kind_label",)
 
-    @display(description="About", header=True, ordering="key")
+    @display(description=_("About"), header=True, ordering="key")
     def about_what(self, notice: Notice) -> tuple[str, str]:
         return notice.subject or self.kind_label(notice), notice.key
 
-    @display(description="For", ordering="recipient__name")
+    @display(description=_("For"), ordering="recipient__name")
     def reader_now(self, notice: Notice) -> str:
         return str(notice.recipient or notice.slot)
 
-    @display(description="Kind")
+    @display(description=_("Kind"))
     def kind_label(self, notice: Notice) -> str:
         return settings.NOTICE_KINDS.get(notice.kind, notice.kind)
 
     @display(
-        description="State",
+        description=_("State"),
         label={
-            Notice.State.SENT.label: "success",
-            Notice.State.TRIED.label: "warning",
-            Notice.State.FAILED.label: "danger",
+            Notice.State.SENT: "success",
+            Notice.State.TRIED: "warning",
+            Notice.State.FAILED: "danger",
+            Notice.State.WAITING: "",
+            Notice.State.CANCELLED: "",
         },
     )
-    def how_far(self, notice: Notice) -> str:
-        return notice.state.label
+    def how_far(self, notice: Notice) -> tuple[str, str]:
+        return notice.state, str(notice.state.label)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("slaportal.retry_notice")
 
-    @action(description="Send failed ones again", permissions=["retry"])
+    @action(description=_("Send failed ones again"), permissions=["retry"])
     def retry(self, request: HttpRequest, notices: QuerySet[Notice]) -> None:
         count = outbox.retry(notices, now=database_now())
         if count:
-            messages.success(request, f"{count} notice{'s' * (count != 1)} will be sent again.")
+            said = ngettext("%(count)s notice will be sent again.", "%(count)s notices will be sent again.", count)
+            messages.success(request, said % {"count": count})
         else:
-            messages.warning(request, "None of these failed, so there is nothing to send again.")
+            messages.warning(request, gettext("None of these failed, so there is nothing to send again."))
 
-    @action(description="Cancel those that wait or failed", permissions=["retry"])
+    @action(description=_("Cancel those that wait or failed"), permissions=["retry"])
     def cancel(self, request: HttpRequest, notices: QuerySet[Notice]) -> None:
         count = outbox.cancel(notices, now=database_now())
         if count:
-            messages.success(request, f"{count} notice{'s' * (count != 1)} cancelled.")
+            said = ngettext("%(count)s notice cancelled.", "%(count)s notices cancelled.", count)
+            messages.success(request, said % {"count": count})
         else:
-            messages.warning(request, "None of these waits or failed, so there is nothing to cancel.")
+            messages.warning(request, gettext("None of these waits or failed, so there is nothing to cancel."))
 
 
 admin.site.unregister(Group)

@@ -3,17 +3,20 @@
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.formats import time_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from slaportal import chat, preferences
 from slaportal.models import NoticePreference, Team, User
 
 PACES = {
-    NoticePreference.Pace.NOW: "at once",
-    NoticePreference.Pace.DIGEST: "in the daily digest",
-    NoticePreference.Pace.NEVER: "not at all",
+    NoticePreference.Pace.NOW: gettext_lazy("at once"),
+    NoticePreference.Pace.DIGEST: gettext_lazy("in the daily digest"),
+    NoticePreference.Pace.NEVER: gettext_lazy("not at all"),
 }
 
 
@@ -24,11 +27,11 @@ class ShowsHowTold:
         """Not by the address: whoever asks for the rows whose address begins so reads it sign by sign."""
         return "chat_url" not in lookup.split("__") and super().lookup_allowed(lookup, value, *request)
 
-    @display(description="Chat")
+    @display(description=gettext_lazy("Chat"))
     def chat(self, owner: User | Team) -> str:
-        return chat.masked(owner.chat_url) or "No address"
+        return chat.masked(owner.chat_url) or _("No address")
 
-    @display(description="Told of")
+    @display(description=gettext_lazy("Told of"))
     def told(self, owner: User | Team) -> SafeString:
         if owner.pk is None:
             return "–"
@@ -36,23 +39,30 @@ class ShowsHowTold:
         rows = [
             (
                 settings.NOTICE_KINDS[kind],
-                f"e-mail {PACES[wishes[kind].email]}, chat {PACES[wishes[kind].chat]}"
-                + (", urgent" if wishes[kind].is_urgent else ""),
+                (
+                    _("e-mail %(email)s, chat %(chat)s, urgent")
+                    if wishes[kind].is_urgent
+                    else _("e-mail %(email)s, chat %(chat)s")
+                )
+                % {"email": PACES[wishes[kind].email], "chat": PACES[wishes[kind].chat]},
             )
             for kind in preferences.kinds(owner)
         ]
         return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {}</li>", rows))
 
-    @display(description="Quiet hours and digest")
+    @display(description=gettext_lazy("Quiet hours and digest"))
     def hours(self, person: User) -> str:
-        quiet = "no quiet hours"
+        quiet = _("No quiet hours")
         if person.quiet_from is not None and person.quiet_until is not None:
-            quiet = f"quiet from {person.quiet_from:%H:%M} to {person.quiet_until:%H:%M}"
-        return f"{quiet[0].upper()}{quiet[1:]}, digest at {person.digest_at:%H:%M} ({person.time_zone})"
+            hours = {"since": time_format(person.quiet_from), "until": time_format(person.quiet_until)}
+            quiet = _("Quiet from %(since)s to %(until)s") % hours
+        digest = _("digest at %(time)s (%(zone)s)") % {"time": time_format(person.digest_at), "zone": person.time_zone}
+        return f"{quiet}, {digest}"
 
-    @display(description="To change it")
+    @display(description=gettext_lazy("To change it"))
     def change_told(self, team: Team) -> SafeString:
         if team.pk is None:
-            return "Save the team first."
+            return _("Save the team first.")
         address = reverse("notice_settings_team", args=[team.pk])
-        return format_html('<a class="sla-link" href="{}">Chat address, test message and kinds of notices</a>', address)
+        words = _("Chat address, test message and kinds of notices")
+        return format_html('<a class="sla-link" href="{}">{}</a>', address, words)

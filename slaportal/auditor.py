@@ -10,9 +10,13 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Count, Exists, Max, Q
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from slaportal import restored, tries
+from slaportal import formats, restored, tries
 from slaportal.models import Notice, Wire
 
 log = logging.getLogger(__name__)
@@ -25,7 +29,7 @@ PATIENCE = timedelta(minutes=2)
 class Finding:
     """Something that stands still: what, how many, and since when; `why` where that is known."""
 
-    what: str
+    what: str | Promise
     count: int
     since: datetime | None = None
     why: str = ""
@@ -33,8 +37,11 @@ class Finding:
     def __str__(self) -> str:
         if self.why:
             return f"{self.why} {self.count} {self.what}."
-        since = f", the oldest since {_local(self.since)}" if self.since else ""
-        return f"Due and untouched: {self.count} {self.what}{since}. Is a worker running?"
+        if self.since is None:
+            said = _("Due and untouched: %(count)s %(what)s. Is a worker running?")
+        else:
+            said = _("Due and untouched: %(count)s %(what)s, the oldest since %(since)s. Is a worker running?")
+        return said % {"count": self.count, "what": self.what, "since": self.since and _local(self.since)}
 
 
 def findings(*, now: datetime) -> list[Finding]:
@@ -42,7 +49,7 @@ def findings(*, now: datetime) -> list[Finding]:
     that cannot be reached; empty is as it should be.
     """
     found = []
-    for what, name in settings.AUDITED.items():
+    for name, what in settings.AUDITED.items():
         count, since = import_string(name)(now - PATIENCE)
         if count:
             found.append(Finding(what, count, since))
@@ -56,12 +63,20 @@ def alarms(*, now: datetime) -> list[str]:
     said = [str(finding) for finding in findings(now=now)]
     if wire := restored.held():
         said.append(
-            f"No mail and no chat message leaves since {_local(wire.held_at)}. {wire.held_why} "
-            "Look at what waits under Notices, then run manage.py outbox --release."
+            _(
+                "No mail and no chat message leaves since %(since)s. %(why)s "
+                "Look at what waits under Notices, then run manage.py outbox --release."
+            )
+            % {"since": _local(wire.held_at), "why": wire.held_why}
         )
     if count := failed():
         said.append(
-            f"{count} notice{'s' * (count != 1)} could not be sent. Send again or cancel what failed under Notices."
+            ngettext(
+                "%(count)s notice could not be sent. Send again or cancel what failed under Notices.",
+                "%(count)s notices could not be sent. Send again or cancel what failed under Notices.",
+                count,
+            )
+            % {"count": count}
         )
     return said
 
@@ -83,7 +98,7 @@ def unreachable(now: datetime) -> Finding | None:
     """Mails that wait for a server that cannot be reached. Workers go on asking it, so none of them is untouched."""
     asked = tries.waits_for_server(now) & Q(due_at__gt=now - PATIENCE, created_at__lte=now - PATIENCE)
     found = Notice.objects.waiting().filter(asked).aggregate(count=Count("pk"), why=Max("problem"))
-    return Finding("mails wait for it", found["count"], why=found["why"]) if found["count"] else None
+    return Finding(_("mails wait for it"), found["count"], why=found["why"]) if found["count"] else None
 
 
 def late_notices(before: datetime) -> tuple[int, datetime | None]:
@@ -98,4 +113,5 @@ def late_notices(before: datetime) -> tuple[int, datetime | None]:
 
 
 def _local(moment: datetime) -> str:
-    return f"{timezone.localtime(moment):%-d %b, %H:%M}"
+    local = timezone.localtime(moment)
+    return f"{formats.day_and_month(local)}, {date_format(local, 'TIME_FORMAT')}"

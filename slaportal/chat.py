@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from apprise import Apprise, AppriseAsset, NotifyFormat
 from apprise.plugins import NotifyBase, url_to_dict
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 from slaportal import outbound
 
@@ -116,10 +117,13 @@ def send(url: str, *, title: str, text: str) -> None:
     if taken:
         return
     if watch.refused:
-        raise Failed(f"{service.name} was not reached: {watch.refused}.")
+        raise Failed(gettext("%(service)s was not reached: %(why)s.") % {"service": service.name, "why": watch.refused})
     if watch.status:
-        raise Failed(f"{service.name} did not take the message (HTTP {watch.status}). Is the address still right?")
-    raise Failed(f"{service.name} was not reached{why}.")
+        raise Failed(
+            gettext("%(service)s did not take the message (HTTP %(status)s). Is the address still right?")
+            % {"service": service.name, "status": watch.status}
+        )
+    raise Failed(gettext("%(service)s was not reached%(why)s.") % {"service": service.name, "why": why})
 
 
 def _service(url: str) -> tuple[Service, NotifyBase]:
@@ -129,8 +133,14 @@ def _service(url: str) -> tuple[Service, NotifyBase]:
     scheme = scheme.lower()
     if not rest or (scheme not in SERVICES and scheme != "https"):
         if not rest or not scheme.isalnum():
-            raise ValidationError(f"A chat address begins with the name of a service; use one such as {EXAMPLES}.")
-        raise ValidationError(f"“{scheme}://” is no chat service that the portal sends to; use one such as {EXAMPLES}.")
+            raise ValidationError(
+                gettext("A chat address begins with the name of a service; use one such as %(examples)s.")
+                % {"examples": EXAMPLES}
+            )
+        raise ValidationError(
+            gettext("“%(scheme)s://” is no chat service that the portal sends to; use one such as %(examples)s.")
+            % {"scheme": scheme, "examples": EXAMPLES}
+        )
     asset = AppriseAsset(app_id="SLA Portal", app_desc="SLA Portal", image_url_mask="", image_url_logo="",
                          image_path_mask=False, storage_mode="memory")  # fmt: skip
     parts, refused, plugin = {}, [], None
@@ -142,10 +152,13 @@ def _service(url: str) -> tuple[Service, NotifyBase]:
     if plugin is not None:
         return SERVICES[parts["schema"]], plugin
     if parts.get("schema") not in SERVICES and scheme == "https":
-        raise ValidationError(f"No chat service has such an https:// address; use one such as {EXAMPLES}.")
+        raise ValidationError(
+            gettext("No chat service has such an https:// address; use one such as %(examples)s.")
+            % {"examples": EXAMPLES}
+        )
     if refused:
-        raise ValidationError(f"“{refused[0]}=” cannot be used here; leave it out.")
-    raise ValidationError("Something is missing in this address; copy it once more.")
+        raise ValidationError(gettext("“%(name)s=” cannot be used here; leave it out.") % {"name": refused[0]})
+    raise ValidationError(gettext("Something is missing in this address; copy it once more."))
 
 
 def _short(text: str, longest: int) -> str:

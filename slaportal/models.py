@@ -12,14 +12,18 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from slaportal import formats
 
 
 class Party(models.TextChoices):
     """The sides of an agreement. Operations owns what neither of the two signs for, such as routing."""
 
-    MARKETING = "marketing", "Marketing"
-    SALES = "sales", "Sales"
-    OPERATIONS = "operations", "Operations"
+    MARKETING = "marketing", _("Marketing")
+    SALES = "sales", _("Sales")
+    OPERATIONS = "operations", _("Operations")
 
 
 @cache
@@ -31,7 +35,9 @@ def time_zone_names() -> frozenset[str]:
 def validate_time_zone(name: str) -> None:
     """Refuse a name that the time zone database does not know."""
     if name not in time_zone_names():
-        raise ValidationError(f"“{name}” is not a time zone; write one such as Europe/Berlin.")
+        raise ValidationError(
+            gettext("“%(name)s” is not a time zone; write one such as Europe/Berlin.") % {"name": name}
+        )
 
 
 class Team(models.Model):
@@ -44,8 +50,10 @@ class Team(models.Model):
         "chat",
         max_length=500,
         blank=True,
-        help_text="The channel’s incoming webhook, such as https://hooks.slack.com/services/…; whoever knows it can "
-        "post there.",
+        help_text=_(
+            "The channel’s incoming webhook, such as https://hooks.slack.com/services/…; whoever knows "
+            "it can post there."
+        ),
     )
 
     class Meta:
@@ -90,32 +98,34 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):
 class User(AbstractBaseUser, PermissionsMixin):
     """A person. The e-mail address is the login."""
 
-    email = models.EmailField("e-mail", unique=True, error_messages={"unique": "Somebody has this e-mail already."})
+    email = models.EmailField("e-mail", unique=True, error_messages={"unique": _("Somebody has this e-mail already.")})
     name = models.CharField(max_length=120)
-    title = models.CharField(max_length=120, blank=True, help_text="As it stands under a signature.")
+    title = models.CharField(max_length=120, blank=True, help_text=_("As it stands under a signature."))
     time_zone = models.CharField(
-        max_length=64, default="UTC", validators=[validate_time_zone], help_text="All times are shown in it."
+        max_length=64, default="UTC", validators=[validate_time_zone], help_text=_("All times are shown in it.")
     )
     team = models.ForeignKey(Team, models.PROTECT, null=True, blank=True, related_name="members")
     most_open = models.PositiveSmallIntegerField(
-        "cap", null=True, blank=True, help_text="Who has so many open gets no more; blank: no cap."
+        "cap", null=True, blank=True, help_text=_("Who has so many open gets no more; blank: no cap.")
     )
     chat_url = models.CharField(
         "chat",
         max_length=500,
         blank=True,
-        help_text="An incoming webhook, such as https://hooks.slack.com/services/…; blank: no chat.",
+        help_text=_("An incoming webhook, such as https://hooks.slack.com/services/…; blank: no chat."),
     )
     quiet_from = models.TimeField(
-        null=True, blank=True, default=time(20), help_text="Nothing but what is urgent is sent from then on."
+        null=True, blank=True, default=time(20), help_text=_("Nothing but what is urgent is sent from then on.")
     )
-    quiet_until = models.TimeField(null=True, blank=True, default=time(7), help_text="What waited is sent then.")
-    digest_at = models.TimeField("digest", default=time(8), help_text="When what comes as a digest is sent each day.")
+    quiet_until = models.TimeField(null=True, blank=True, default=time(7), help_text=_("What waited is sent then."))
+    digest_at = models.TimeField(
+        "digest", default=time(8), help_text=_("When what comes as a digest is sent each day.")
+    )
     from_import = models.BooleanField(
-        default=False, editable=False, help_text="Added because an imported file names them; cannot log in."
+        default=False, editable=False, help_text=_("Added because an imported file names them; cannot log in.")
     )
-    is_active = models.BooleanField("may log in", default=True)
-    is_staff = models.BooleanField("may open the admin", default=False)
+    is_active = models.BooleanField(_("may log in"), default=True)
+    is_staff = models.BooleanField(_("may open the admin"), default=False)
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = UserManager()
@@ -130,7 +140,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         ordering = ["name", "email"]
         constraints = [
             models.UniqueConstraint(
-                Lower("email"), name="user_email_unique", violation_error_message="Somebody has this e-mail already."
+                Lower("email"), name="user_email_unique", violation_error_message=_("Somebody has this e-mail already.")
             )
         ]
 
@@ -170,7 +180,7 @@ class Absence(models.Model):
             models.CheckConstraint(
                 condition=Q(last_day__gte=F("first_day")),
                 name="absence_ends_after_it_begins",
-                violation_error_message="The last day away comes before the first.",
+                violation_error_message=_("The last day away comes before the first."),
             )
         ]
         indexes = [
@@ -179,7 +189,11 @@ class Absence(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.person} away {self.first_day:%-d %b} to {self.last_day:%-d %b %Y}"
+        return gettext("%(person)s away %(first_day)s to %(last_day)s") % {
+            "person": self.person,
+            "first_day": formats.day_and_month(self.first_day),
+            "last_day": formats.short_day(self.last_day),
+        }
 
 
 class Heartbeat(models.Model):
@@ -189,7 +203,7 @@ class Heartbeat(models.Model):
     at = models.DateTimeField()
 
     def __str__(self) -> str:
-        return f"{self.name} at {self.at:%Y-%m-%d %H:%M:%S}"
+        return gettext("%(name)s at %(at)s") % {"name": self.name, "at": f"{self.at:%Y-%m-%d %H:%M:%S}"}
 
     @classmethod
     def beat(cls, name: str, *, now) -> None:
@@ -236,52 +250,56 @@ class Notice(models.Model):
     class State(models.TextChoices):
         """How far it came."""
 
-        WAITING = "waiting", "Waiting"
-        TRIED = "tried", "Trying again"
-        SENT = "sent", "Sent"
-        CANCELLED = "cancelled", "No longer needed"
-        FAILED = "failed", "Failed"
+        WAITING = "waiting", _("Waiting")
+        TRIED = "tried", _("Trying again")
+        SENT = "sent", _("Sent")
+        CANCELLED = "cancelled", _("No longer needed")
+        FAILED = "failed", _("Failed")
 
     class Channel(models.TextChoices):
         """How it reaches its reader."""
 
-        PORTAL = "portal", "Portal"
+        PORTAL = "portal", _("Portal")
         EMAIL = "email", "E-mail"
-        CHAT = "chat", "Chat"
+        CHAT = "chat", _("Chat")
 
-    key = models.CharField(max_length=200, help_text="What it is about, such as proposed:12.")
+    key = models.CharField(max_length=200, help_text=_("What it is about, such as proposed:12."))
     slot = models.CharField(
-        max_length=80, help_text="For whom: person:12, team:3 for its chat, or a word such as owner."
+        max_length=80, help_text=_("For whom: person:12, team:3 for its chat, or a word such as owner.")
     )
     channel = models.CharField(max_length=6, choices=Channel)
-    kind = models.CharField(max_length=20, blank=True, help_text="By which people choose how they are told.")
+    kind = models.CharField(max_length=20, blank=True, help_text=_("By which people choose how they are told."))
     recipient = models.ForeignKey(
         User,
         models.PROTECT,
         null=True,
         related_name="notices",
-        help_text="Who the slot is now; none for a team's chat.",
+        help_text=_("Who the slot is now; none for a team's chat."),
     )
     reader = models.CharField(
-        max_length=200, blank=True, help_text="Dotted name of the function that says who the slot is when it is sent."
+        max_length=200,
+        blank=True,
+        help_text=_("Dotted name of the function that says who the slot is when it is sent."),
     )
-    letter = models.CharField(max_length=200, help_text="Dotted name of the function that words it when it is sent.")
-    about = models.BigIntegerField(help_text="Id of the row that it is about.")
+    letter = models.CharField(max_length=200, help_text=_("Dotted name of the function that words it when it is sent."))
+    about = models.BigIntegerField(help_text=_("Id of the row that it is about."))
     envelope = models.BigIntegerField(
-        null=True, help_text="Drawn number of the message that it goes with: each try is the same message."
+        null=True, help_text=_("Drawn number of the message that it goes with: each try is the same message.")
     )
-    subject = models.CharField(max_length=300, blank=True, help_text="As it was sent.")
-    summary = models.TextField(blank=True, help_text="As it was sent.")
-    link = models.CharField(max_length=300, blank=True, help_text="Where one click leads.")
+    subject = models.CharField(max_length=300, blank=True, help_text=_("As it was sent."))
+    summary = models.TextField(blank=True, help_text=_("As it was sent."))
+    link = models.CharField(max_length=300, blank=True, help_text=_("Where one click leads."))
     read_at = models.DateTimeField("read", null=True)
     created_at = models.DateTimeField("created")
     due_at = models.DateTimeField("due")
-    claimed_until = models.DateTimeField(null=True, help_text="A worker is sending it; afterwards another one may.")
+    claimed_until = models.DateTimeField(null=True, help_text=_("A worker is sending it; afterwards another one may."))
     sent_at = models.DateTimeField("sent", null=True)
-    cancelled_at = models.DateTimeField("cancelled", null=True, help_text="It no longer held when it was to be sent.")
+    cancelled_at = models.DateTimeField(
+        "cancelled", null=True, help_text=_("It no longer held when it was to be sent.")
+    )
     failures = models.PositiveSmallIntegerField(default=0)
-    problem = models.CharField(max_length=300, blank=True, help_text="Why it was not sent when it was last tried.")
-    failed_at = models.DateTimeField("given up", null=True)
+    problem = models.CharField(max_length=300, blank=True, help_text=_("Why it was not sent when it was last tried."))
+    failed_at = models.DateTimeField(_("given up"), null=True)
 
     objects = NoticeQuerySet.as_manager()
 
@@ -292,14 +310,14 @@ class Notice(models.Model):
             models.UniqueConstraint(
                 fields=["key", "slot", "channel"],
                 name="notice_once",
-                violation_error_message="This person has been told of that already.",
+                violation_error_message=_("This person has been told of that already."),
             ),
             models.CheckConstraint(
                 condition=Q(sent_at=None, cancelled_at=None)
                 | Q(sent_at=None, failed_at=None)
                 | Q(cancelled_at=None, failed_at=None),
                 name="notice_one_end",
-                violation_error_message="A notice is sent, no longer needed or given up: only one of these.",
+                violation_error_message=_("A notice is sent, no longer needed or given up: only one of these."),
             ),
         ]
         indexes = [
@@ -320,7 +338,7 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.key} for {self.recipient or self.slot}"
+        return gettext("%(key)s for %(person)s") % {"key": self.key, "person": self.recipient or self.slot}
 
     @property
     def state(self) -> State:
@@ -340,16 +358,16 @@ class NoticePreference(models.Model):
     class Pace(models.TextChoices):
         """When it is sent."""
 
-        NOW = "now", "At once"
-        DIGEST = "digest", "In the daily digest"
-        NEVER = "never", "Not at all"
+        NOW = "now", _("At once")
+        DIGEST = "digest", _("In the daily digest")
+        NEVER = "never", _("Not at all")
 
     person = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="preferences")
     team = models.ForeignKey(Team, models.CASCADE, null=True, blank=True, related_name="preferences")
     kind = models.CharField(max_length=20)
     email = models.CharField("e-mail", max_length=6, choices=Pace, default=Pace.NOW)
     chat = models.CharField(max_length=6, choices=Pace, default=Pace.NOW)
-    is_urgent = models.BooleanField("urgent", default=False, help_text="Also in quiet hours.")
+    is_urgent = models.BooleanField("urgent", default=False, help_text=_("Also in quiet hours."))
 
     class Meta:
         ordering = ["kind", "id"]
@@ -357,34 +375,40 @@ class NoticePreference(models.Model):
             models.CheckConstraint(
                 condition=Q(person__isnull=True, team__isnull=False) | Q(person__isnull=False, team__isnull=True),
                 name="preference_of_one",
-                violation_error_message="A preference is a person's or a team's.",
+                violation_error_message=_("A preference is a person's or a team's."),
             ),
             models.UniqueConstraint(
                 fields=["person", "kind"],
                 name="preference_person_once",
-                violation_error_message="This person has chosen for that kind already.",
+                violation_error_message=_("This person has chosen for that kind already."),
             ),
             models.UniqueConstraint(
                 fields=["team", "kind"],
                 name="preference_team_once",
-                violation_error_message="This team has chosen for that kind already.",
+                violation_error_message=_("This team has chosen for that kind already."),
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} for {self.person or self.team}"
+        return gettext("%(kind)s for %(person)s") % {"kind": self.kind, "person": self.person or self.team}
 
 
 class Wire(models.Model):
     """The one row that says whether notices may leave, and how a restored database is recognised."""
 
     generation = models.BigIntegerField(
-        default=0, help_text="Grows with each run and each release; a lower one than remembered is old."
+        default=0, help_text=_("Grows with each run and each release; a lower one than remembered is old.")
     )
-    fingerprint = models.CharField(max_length=200, blank=True, help_text="Of the database that notices were sent from.")
+    fingerprint = models.CharField(
+        max_length=200, blank=True, help_text=_("Of the database that notices were sent from.")
+    )
     held_at = models.DateTimeField(null=True)
     held_why = models.CharField(max_length=300, blank=True)
     released_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        return f"held since {self.held_at:%Y-%m-%d %H:%M}" if self.held_at else "open"
+        return (
+            gettext("held since %(held_at)s") % {"held_at": f"{self.held_at:%Y-%m-%d %H:%M}"}
+            if self.held_at
+            else "open"
+        )

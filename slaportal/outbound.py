@@ -16,6 +16,7 @@ from time import monotonic
 import requests
 import urllib3
 from django.conf import settings
+from django.utils.translation import gettext as _
 from requests.adapters import HTTPAdapter
 from urllib3.util import connection as wire
 
@@ -47,7 +48,7 @@ class Watch:
         """How many seconds are left; `Refused` if none."""
         left = self.ends - monotonic()
         if left <= 0:
-            raise self.refuse(f"no whole answer came within {self.seconds:g} seconds")
+            raise self.refuse(_("no whole answer came within %(seconds)s seconds") % {"seconds": f"{self.seconds:g}"})
         return left
 
     def keep(self, connected: socket.socket) -> socket.socket:
@@ -123,10 +124,10 @@ def _connect(address: tuple[str, int], timeout: object = None, *options: object,
     try:
         found = [row[4][0] for row in socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError):
-        raise watch.refuse(f"nobody knows an address of {host}") from None
+        raise watch.refuse(_("nobody knows an address of %(host)s") % {"host": host}) from None
     if not settings.OUTBOUND_PRIVATE and not all(map(is_public, found)):
-        raise watch.refuse(f"{host} is no address of the open internet")
-    problem = OSError(f"{host} has no address")
+        raise watch.refuse(_("%(host)s is no address of the open internet") % {"host": host})
+    problem = OSError(_("%(host)s has no address") % {"host": host})
     for ip in dict.fromkeys(found):
         left = watch.left()
         brief = min(timeout, left) if isinstance(timeout, int | float) else left
@@ -154,7 +155,7 @@ def _send(adapter: HTTPAdapter, request: requests.PreparedRequest, **options: ob
     with response:
         watch.status = response.status_code
         if response.is_redirect:
-            raise watch.refuse("it leads on to another address; write that one")
+            raise watch.refuse(_("it leads on to another address; write that one"))
         try:
             content = response.raw.read(LARGEST + 1, decode_content=True)
         except urllib3.exceptions.HTTPError as problem:
@@ -162,7 +163,7 @@ def _send(adapter: HTTPAdapter, request: requests.PreparedRequest, **options: ob
             raise requests.ConnectionError(problem) from None
     watch.left()  # what was broken off may look whole
     if len(content) > LARGEST:
-        raise watch.refuse(f"the answer is longer than {LARGEST // 1024} KiB")
+        raise watch.refuse(_("the answer is longer than %(number)s KiB") % {"number": LARGEST // 1024})
     response._content, response._content_consumed = content, True
     return response
 

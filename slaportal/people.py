@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from slaportal.models import User
 from slaportal.refusal import Refused
@@ -27,7 +28,9 @@ def find_or_add(names: Iterable[str]) -> dict[str, User]:
         fitting = by_key.get(_key(name), [])
         if len(fitting) > 1:
             emails = ", ".join(sorted(user.email for user in fitting))
-            raise Refused(f"“{name}” may be any of {emails}. Use the e-mail address in the file.")
+            raise Refused(
+                _("“%(name)s” may be any of %(emails)s. Use the e-mail address in the file."), name=name, emails=emails
+            )
     found: dict[str, User] = {}
     for name in wanted:
         key = _key(name)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from slaportal import tries
 from slaportal.models import Notice, Team, User
 from slaportal.wishes import Wishes
@@ -57,11 +59,14 @@ def team_of(row: Notice) -> int | None:
 def _why_not(row: Notice, person: User | None, wishes: Wishes, chats: set[int]) -> str:
     """Why nobody is to get it, in a sentence; blank where somebody is."""
     if team := team_of(row):
-        return "" if team in chats else "The team has no chat address any more."
+        return "" if team in chats else _("The team has no chat address any more.")
     if person is None:
-        return f"Nobody is the {row.slot} any more."
+        return _("Nobody is the %(slot)s any more.") % {"slot": row.slot}
     if not person.is_active:
-        return f"{person} may not log in any more."
+        return _("%(person)s may not log in any more.") % {"person": person}
     if not wishes.are_on(person, row.kind, row.channel):
-        return f"{person} is not told of this by {row.get_channel_display().lower()}."
+        return _("%(person)s is not told of this by %(channel)s.") % {
+            "person": person,
+            "channel": row.get_channel_display().lower(),
+        }
     return ""

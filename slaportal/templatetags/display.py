@@ -16,12 +16,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from slaportal import formats
+
 register = template.Library()
 
 # The zone of the agreement that the page is about (`also_in`).
 _also_in: ContextVar[tzinfo | None] = ContextVar("also_in", default=None)
 
-NO_DATA = "no data"
+NO_DATA = _("no data")
 NBSP = "\N{NO-BREAK SPACE}"
 MOST_DIGITS = 4
 FULL_HOURS_FROM = 100
@@ -49,6 +51,13 @@ STATES = {
     "ended": ("quiet", "event_busy", _("Ended")),
     "declined": ("bad", "block", _("Declined")),
     "withdrawn": ("quiet", "undo", _("Withdrawn")),
+    "done": ("ok", "task_alt", _("Done")),
+    "dropped": ("quiet", "undo", _("Dropped")),
+    "overdue": ("bad", "event_busy", _("Overdue")),
+    "standing": ("wait", "schedule", _("To do")),
+    "running": ("wait", "trending_up", _("Running")),
+    "closed": ("ok", "verified", _("The number came back")),
+    "moot": ("quiet", "do_not_disturb_on", _("Moot")),
 }
 
 
@@ -60,7 +69,7 @@ def duration(span: timedelta | float | None) -> str:
     than a limit in whole minutes exactly when it is (rule C1).
     """
     if span is None:
-        return NO_DATA
+        return str(NO_DATA)
     exact = span.total_seconds() if isinstance(span, timedelta) else span
     sign, seconds = "−" if exact < 0 else "", ceil(abs(exact))
     if seconds < 60:
@@ -81,7 +90,7 @@ def percent(share: Fraction | Decimal | float | None, target: Fraction | Decimal
     95 % is not 95 %.
     """
     if share is None:
-        return NO_DATA
+        return str(NO_DATA)
     marks = [Fraction(0), Fraction(100)]
     if target is not None:
         marks.append(_exactly(target))
@@ -110,6 +119,12 @@ def on_day(moment: datetime | date | None, month: str = "short") -> str:
     if isinstance(moment, date) and not isinstance(moment, datetime):
         return format_html('<time datetime="{}">{}</time>', moment.isoformat(), date_format(moment, form))
     return _time(moment, form)
+
+
+@register.filter
+def in_its_year(day: date) -> str:
+    """A day whose year is said beside it: “3 Mar”."""
+    return formats.day_and_month(day)
 
 
 @register.filter
@@ -148,11 +163,19 @@ def state(word: str, label: str = "") -> SafeString:
     return format_html('<span class="chip {}">{}{}</span>', tone, icon(symbol), label or text)
 
 
+def word_for(state: str) -> str:
+    """A state such as “missed” in the reader's language, where it stands alone."""
+    return str(STATES[state][2])
+
+
 @dataclass(frozen=True)
 class Part:
-    """One piece of a bar: what it stands for, how many, and where it lies on a line from 0 to 1000."""
+    """One piece of a bar: what it stands for, in the reader's words too, how many, and where it lies on a line from 0
+    to 1000.
+    """
 
     name: str
+    word: str
     count: int
     x: int
     width: int
@@ -165,7 +188,7 @@ def bar(met: int, missed: int, open: int, excluded: int) -> dict[str, object]:
     total, before, parts = sum(counts.values()), 0, []
     for name, count in counts.items():
         x, end = (before * 1000 // total, (before + count) * 1000 // total) if total else (0, 0)
-        parts.append(Part(name, count, x, end - x))
+        parts.append(Part(name, word_for(name).lower(), count, x, end - x))
         before += count
     return {"parts": parts, "total": total}
 

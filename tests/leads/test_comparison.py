@@ -1,6 +1,7 @@
 """The CRM's own first response and ours are compared deal by deal, and each difference has one cause."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -115,6 +116,17 @@ def test_deals_that_only_one_of_the_two_measured_are_counted_apart():
     assert (len(found.cases), found.agreeing, found.only_crm, found.only_ours) == (1, 1, 1, 1)
 
 
+def test_each_source_has_its_own_share_and_both_medians():
+    told = [("Ads", 30, 30), ("Ads", 10, 10), ("Ads", 200, 50), ("", 5, 6)]  # source, minutes of the CRM, and ours
+    deals = [replace(deal(sla, n), source=source, contact=f"P{n}") for n, (source, sla, _) in enumerate(told)]
+    calls = {f"P{n}": [call(ours)] for n, (*_, ours) in enumerate(told)}
+    ours = {f"D{n}": response(CREATED, CREATED + minutes * MINUTE) for n, (*_, minutes) in enumerate(told)}
+    ads, blank = compare(Export(deals, calls, {}), ours, ZULU).by_source()
+    assert (ads.source, len(ads.cases), ads.medians) == ("Ads", 3, (30 * MINUTE, 30 * MINUTE))
+    assert [(case.deal.id, case.cause.code) for case in ads.differing] == [("D2", "unexplained")]
+    assert (blank.source, blank.differing, blank.medians) == ("", [], (5 * MINUTE, 6 * MINUTE))
+
+
 SATURDAY = datetime.fromisoformat("2024-03-30 18:00")
 AUTUMN = datetime.fromisoformat("2023-10-28 18:00")
 
@@ -173,7 +185,7 @@ def exported(path: Path, **files: str) -> Path:
     return path
 
 
-DEALS = "Id,Created Time,Contact Name,Deal Owner Name,SLA\nD1,14.03.2024 09:00,P1,Kim,00:30:00\n,,,,\n"
+DEALS = "Id,Created Time,Contact Name,Deal Owner Name,SLA,Source\nD1,14.03.2024 09:00,P1,Kim,00:30:00,SMM \n,,,,,\n"
 CALLS = (
     "CONTACTID,Call Start Time,Call Type,Call Owner Name,Call Duration (in seconds)\n"
     "P1,2024-03-14 09:40:00,Outbound,Kim,\nP1,2024-03-14 09:30:00,Inbound,Lou,30\n,2024-03-14 09:30:00,Missed,Lou,0\n"
@@ -183,7 +195,7 @@ CONTACTS = "Id,Created Time\nP1,14.03.2024 08:59\n"
 
 def test_the_export_is_read_with_its_calls_in_order(tmp_path):
     export = read_export(exported(tmp_path, deals=DEALS, calls=CALLS, contacts=CONTACTS))
-    assert export.deals == [deal(30)]
+    assert export.deals == [replace(deal(30), source="SMM")]
     assert export.calls == {
         "P1": [call(30, "Inbound", "Lou", lasts=0.5), call(40, lasts=0)],
         "": [call(30, "Missed", "Lou", lasts=0)],

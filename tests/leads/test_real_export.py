@@ -1,8 +1,15 @@
 """The real export of a school's CRM: imported, evaluated, compared with the CRM's own figures. All in one run."""
 
+import csv
 import io
 import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import call_command
@@ -11,6 +18,8 @@ from django.db.models import Count, Model, Sum
 from leads.models import Attempt, Disposition, Lead, Outcome
 
 EXPORT = Path(__file__).parents[3] / "shared" / "data" / "school_crm"
+
+BERLIN = ZoneInfo("Europe/Berlin")
 
 IMPORTED = {
     "deals.csv": {
@@ -112,4 +121,84 @@ def test_the_real_export_is_measured_as_documented():
     assert states == STATES
     assert all(sum(counts) == card["handoffs"] for counts in states.values())
     for row in card["commitments"]:
-        assert row["by"] == {"source": {"values": 13, "handoffs": 21_593}, "rep": {"values": 28, "handoffs": 21_593}}
+        values = {"source": 13, "rep": 28, "segment": 7}
+        assert row["by"] == {name: {"values": number, "handoffs": 21_593} for name, number in values.items()}
+    assert {row["code"]: f"{row['attainment']:.2%}" for row in card["commitments"]} == {
+        "always": "33.77%",
+        "weekdays": "51.83%",
+        "every-day": "44.99%",
+    }
+    each_month_counts_every_deal_once(said["months"])
+    each_source_is_compared_as_the_files_say(crm)
+
+
+def each_month_counts_every_deal_once(months: dict) -> None:
+    """By source, by owner and by quality: as a plain count of the lines of the file, month of arrival by month."""
+    assert (len(months["rows"]), months["handoffs"], months["miscounted"]) == (12, 21_593, [])
+    lines = Counter()
+    for deal in deals():
+        # Times were read as UTC; the months are the agreement's.
+        month = f"{created(deal).replace(tzinfo=UTC).astimezone(BERLIN):%Y-%m}"
+        columns = {"source": "Source", "rep": "Deal Owner Name", "segment": "Quality"}
+        lines.update((month, name, deal[column] or None) for name, column in columns.items())
+    for code in STATES:
+        counted = Counter()
+        for row in months["rows"]:
+            (promise,) = [promise for promise in row["commitments"] if promise["code"] == code]
+            for name, groups in promise["by"].items():
+                for group in groups:
+                    number = sum(group[state] for state in ("met", "missed", "open", "excluded"))
+                    counted[row["month"], name, group["value"]] += number
+        assert counted == lines
+        place = list(STATES).index(code)
+        for number, state in zip(STATES[code], ("met", "missed", "open", "excluded"), strict=True):
+            assert sum(row["commitments"][place][state] for row in months["rows"]) == number
+
+
+def each_source_is_compared_as_the_files_say(crm: dict) -> None:
+    """Against the first outbound call at or after the deal's creation, looked up in the files themselves."""
+    calls: dict[str, list[datetime]] = {}
+    for call in rows("calls.csv"):
+        took_place = call["Outgoing Call Status"] not in ("Overdue", "Cancelled", "Scheduled")
+        if call["Call Type"] == "Outbound" and call["CONTACTID"] and took_place:
+            calls.setdefault(call["CONTACTID"], []).append(datetime.fromisoformat(call["Call Start Time"]))
+    spans: dict[str, list[tuple[float, float]]] = {}
+    disagree = {}
+    for deal in deals():
+        begun, sla = created(deal), re.fullmatch(r"(?:(\d+) days?, )?(\d+):(\d+):(\d+)", deal["SLA"])
+        after = [at for at in calls.get(deal["Contact Name"], ()) if at >= begun]
+        if sla and after:
+            days, hours, minutes, seconds = (int(part or 0) for part in sla.groups())
+            theirs = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+            ours = (min(after) - begun).total_seconds()
+            spans.setdefault(deal["Source"], []).append((theirs, ours))
+            if abs(theirs - ours) > 60:
+                disagree[deal["Id"]] = (theirs, ours, deal["Source"])
+    assert [row["source"] for row in crm["by_source"]] == sorted(spans, key=lambda name: (-len(spans[name]), name))
+    for row in crm["by_source"]:
+        pairs = spans[row["source"]]
+        agree = sum(abs(theirs - ours) <= 60 for theirs, ours in pairs)
+        assert (row["both"], row["agree"], row["differ"]) == (len(pairs), agree, len(pairs) - agree)
+        assert row["share"] == pytest.approx(agree / len(pairs))
+        assert row["crm_median_seconds"] == median(theirs for theirs, _ in pairs)
+        assert row["our_median_seconds"] == median(ours for _, ours in pairs)
+    assert sum(row["agree"] for row in crm["by_source"]) == crm["agree"]
+
+    traced = {row["deal"]: (row["crm_seconds"], row["our_seconds"], row["source"]) for row in crm["differences"]}
+    assert traced == disagree
+    assert Counter(row["cause"] for row in crm["differences"]) == +Counter(CAUSES)
+
+
+def rows(name: str) -> Iterator[dict[str, str]]:
+    """The lines of one of the files, read by the standard library alone."""
+    with (EXPORT / name).open(encoding="utf-8-sig", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def deals() -> Iterator[dict[str, str]]:
+    return (deal for deal in rows("deals.csv") if deal["Id"])
+
+
+def created(deal: dict[str, str]) -> datetime:
+    """On the wall clock."""
+    return datetime.strptime(deal["Created Time"], "%d.%m.%Y %H:%M")  # noqa: DTZ007

@@ -97,9 +97,9 @@ def test_while_the_mail_server_is_away_its_mails_are_not_untouched_and_the_reaso
 
 
 def test_every_room_names_its_own_and_what_it_names_is_checked(settings, monkeypatch):
-    settings.AUDITED = {"somethings wait": "tests.slaportal.test_auditor.somethings"}
+    settings.AUDITED = {"tests.slaportal.test_auditor.somethings": "somethings wait"}
     assert late(MONDAY) == [("somethings wait", 3, MONDAY - 2 * MINUTE)]
-    settings.AUDITED = {"somethings wait": "tests.slaportal.test_auditor.nowhere"}
+    settings.AUDITED = {"tests.slaportal.test_auditor.nowhere": "somethings wait"}
     from slaportal.checks import configuration
 
     assert [(one.id, one.msg.split(" ")[0]) for one in configuration()] == [("slaportal.E003", "AUDITED")]
@@ -110,7 +110,7 @@ def somethings(before: datetime) -> tuple[int, datetime]:
 
 
 def test_it_is_cheap(max_, django_assert_num_queries, settings):
-    settings.AUDITED = {NOTICES: "slaportal.auditor.late_notices"}
+    settings.AUDITED = {"slaportal.auditor.late_notices": NOTICES}
     post("proposed:7", max_)
     with django_assert_num_queries(2):
         auditor.findings(now=MONDAY)

@@ -49,7 +49,11 @@ GRANTED = {
     **{f"leads.{action}_dispute": [REVOPS] for action in ("change", "view")},
     **{f"leads.{action}_exclusionrequest": [REVOPS] for action in ("change", "view")},
     "reports.view_recoveryplan": [REVOPS, MARKETING_LEADER, SALES_LEADER, SALES_MANAGER, VIEWER],
-    "reports.answer_recoveryplan": [MARKETING_LEADER],
+    "reports.answer_recoveryplan": [MARKETING_LEADER, SALES_LEADER, REVOPS],
+    "reports.close_recoveryplan": [REVOPS],
+    "reports.restate_scorecard": [REVOPS],
+    "reports.view_review": [REVOPS, MARKETING_LEADER, SALES_LEADER, SALES_MANAGER, VIEWER],
+    "reports.change_review": [REVOPS, MARKETING_LEADER, SALES_LEADER],
     "reports.view_scorecard": [REVOPS, MARKETING_LEADER, SALES_LEADER, SALES_MANAGER, VIEWER],
 }  # fmt: skip
 
