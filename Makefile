@@ -46,3 +46,4 @@ bench: setup-dev  ## Ratios of speed, each within one run
 	DATABASE_URL=$(TEST_DATABASE_URL) $(BIN)/python tests/bench_evaluate.py
 	DATABASE_URL=$(TEST_DATABASE_URL) $(BIN)/python tests/bench_tick.py
 	DATABASE_URL=$(TEST_DATABASE_URL) $(BIN)/python tests/bench_worklist.py
+	DATABASE_URL=$(TEST_DATABASE_URL) $(BIN)/python tests/bench_scorecards.py

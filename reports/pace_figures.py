@@ -6,6 +6,8 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from agreements import terms
 from agreements.models import Agreement, Commitment, Version
 from leads.periods import Period
@@ -42,7 +44,7 @@ class Figures:
     def _row(self, agreement: Agreement, month: Period, commitment_id: int) -> Mapping[str, Any]:
         key = agreement.pk, month.key
         if key not in self._cards:
-            card = scorecards.compute(agreement, month, now=self._now, by=())
+            card = scorecards.compute(agreement, month, now=self._now, by=(), sections=False)
             self._cards[key] = {row["pk"]: row for row in card["commitments"]}
         return self._cards[key][commitment_id]
 
@@ -52,7 +54,7 @@ def at_present(plan: RecoveryPlan, *, now: datetime) -> Standing:
     version = plan.commitment.version
     span, month = spans([version.agreement_id])[version.pk], plan.period
     standing = Figures(now=now).standing(plan.commitment, span, month, Fraction(1))
-    return replace(standing, when="so far") if now < month.end(version.agreement.zone) else standing
+    return replace(standing, when=_("so far")) if now < month.end(version.agreement.zone) else standing
 
 
 def spans(agreements: Iterable[int], *, with_terms: bool = True) -> dict[int, Span]:

@@ -1,75 +1,58 @@
 """Scorecards: what the clocks of one period add up to, for each promise of each version in it (rules N1 to N7).
 
-`compute` reads and writes nothing; `store` keeps what it said, so that a page need not ask again.
+`compute` reads and writes nothing; `store` keeps what it said, so that a page need not ask again. The counts come from
+`sums`, and so from the tallies wherever these are fresh.
 """
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-from django.db.models import Count
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.utils.translation import gettext
 
 from agreements import terms
 from agreements.catalogue import Measure
 from agreements.models import Agreement, Version
 from agreements.terms import Promise
 from leads import exclusions
-from leads.models import Clock, ExclusionRequest, Handoff, Lead
-from leads.periods import CUSTOM, Period
-from reports import outcomes, volume
+from leads.models import TIMED_KINDS, Answer, Clock, ExclusionRequest, Handoff, Lead
+from leads.periods import CUSTOM, Period, parse
+from reports import beside, cohorts, counting, delays, histogram, outcomes, sums, values, volume
 from reports.models import Scorecard
+from reports.sums import Sums, Times
+from reports.values import Judge, Labels
 from slaportal.refusal import Refused
 
-# What a scorecard is broken down by: the column that tells values apart, and the one that names them. Source and
-# segment are the handoff's copies; team and rep those of the assignment that the clock is charged to (rule N4).
-DIMENSIONS = {
-    "source": ("handoff__source", "handoff__source"),
-    "segment": ("handoff__segment", "handoff__segment"),
-    "team": ("charged_to__team", "charged_to__team__name"),
-    "rep": ("charged_to__owner", "charged_to__owner__name"),
-}
-
-
-@dataclass
-class Tally:
-    """Handoffs by state, in the order of `Clock.State`, and the excluded ones by the rule that excluded them (N2)."""
-
-    states: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
-    excluded_by: Counter[str] = field(default_factory=Counter)
-
-    def add(self, state: int, rule: str, number: int) -> None:
-        self.states[state] += number
-        if state == Clock.State.EXCLUDED:
-            self.excluded_by[rule] += number
-
-    @property
-    def judged(self) -> int:
-        """Handoffs with a verdict: what a share is taken of (N3)."""
-        return self.states[Clock.State.MET] + self.states[Clock.State.MISSED]
-
-    def counts(self) -> dict[str, int]:
-        """The four numbers that add up to the handoffs."""
-        missed, running, met, excluded = self.states
-        return {"met": met, "missed": missed, "open": running, "excluded": excluded}
-
-    def share(self, target: Fraction | None) -> dict[str, Any]:
-        """Attainment and whether it reaches the target, compared exactly; null without a verdict (C1, N3)."""
-        if not self.judged:
-            return {"attainment": None, "kept": None}
-        attained = Fraction(self.states[Clock.State.MET], self.judged)
-        return {"attainment": float(attained), "kept": None if target is None else attained >= target}
+# What a scorecard says, as a number: stored ones of an earlier one are computed again when somebody asks for them.
+SCHEMA = 2
+# What it is broken down by. Source, campaign and segment are the handoff's copies, team and rep those of the
+# assignment that the clock is charged to (N4), weekday and hour those of arrival in the agreement's zone.
+DIMENSIONS = (*counting.TEXTS, *counting.CHARGED, "weekday", "hour")
 
 
 def compute(
-    agreement: Agreement, period: Period, *, now: datetime, by: Sequence[str] = tuple(DIMENSIONS)
+    agreement: Agreement,
+    period: Period,
+    *,
+    now: datetime,
+    by: Sequence[str] = DIMENSIONS,
+    exact: bool = False,
+    sections: bool = True,
 ) -> dict[str, Any]:
-    """The scorecard of a period as it stands at `now`, ready to be written as JSON (docs/numbers.md, Counting)."""
+    """The scorecard of a period as it stands at `now`, ready to be written as JSON (docs/numbers.md, Counting).
+
+    Median and p90 are within `histogram.ERROR`; where `exact`, every clock is read and they are what N5 says. Without
+    `sections` it has the promises alone, and not what stands beside them: outcomes, delays, cohorts.
+    """
     if unknown := [name for name in by if name not in DIMENSIONS]:
-        raise Refused(f"A scorecard cannot be broken down by “{unknown[0]}”; use {', '.join(DIMENSIONS)}.")
+        raise Refused(
+            gettext("A scorecard cannot be broken down by “%(word)s”; use %(words)s."),
+            word=unknown[0],
+            words=", ".join(DIMENSIONS),
+        )
     start, end = period.start(agreement.zone), period.end(agreement.zone)
     handoffs = Handoff.objects.filter(agreement=agreement).begun_in(start, end)
     begun = dict(handoffs.order_by().values_list("version").annotate(Count("pk")))
@@ -78,15 +61,33 @@ def compute(
     clocks = Clock.objects.filter(
         handoff__agreement=agreement, handoff__qualified_at__gte=start, handoff__qualified_at__lt=end
     ).order_by()
-    totals, groups = _tally(clocks.deciding(), by)
-    spread = _spread(clocks)
-    # Handoffs, like all the figures, also where several owners missed one of them.
-    silent = clocks.unanswered().values_list("commitment").annotate(Count("handoff", distinct=True))
-    unanswered = dict(silent)
-    is_any_granted = any("granted" in tally.excluded_by for tally in totals.values())
+    counted = sums.of(agreement, period, by=by, exact=exact)
+    answered = _answered(clocks)
+    is_any_granted = any("granted" in total.excluded_by for total in counted.totals.values())
     granted = exclusions.granted(clocks.deciding()) if is_any_granted else {}
     days = {version.pk: volume.days_in_force(period, agreement.zone, since, until) for version, since, until in spans}
+    labels, weeks = _labels(counted), _weeks(counted)
+    commitments = []
+    for version in shown:
+        minimum = terms.of(version).minimum_group
+        for promise, pk in _promises(version):
+            total, expected = counted.totals[pk], volume.expected(promise, days[version.pk])
+            is_timed, judged = promise.kind.has_limit, values.judge(promise, minimum)
+            commitments.append(
+                {
+                    **_about(version, promise, pk),
+                    "handoffs": begun.get(version.pk, 0),
+                    "unanswered": total.states[Clock.State.MISSED] - answered.get(pk, 0) if is_timed else 0,
+                    "granted": [_granted(request) for request in granted.get(pk, ())],
+                    **_figures(promise, total, expected, ended=now >= end),
+                    "too_few": judged(total.states)["too_few"],
+                    **_speed(counted.times_of(pk)),
+                    "by": {name: _groups(name, counted.by[pk, name], judged, labels) for name in by},
+                    "weeks": _by_week(counted, pk, judged, weeks),
+                }
+            )
     return {
+        "schema": SCHEMA,
         "agreement": agreement.name,
         "versions": [version.number for version in shown],
         "period": {
@@ -97,31 +98,37 @@ def compute(
         },
         "handoffs": sum(begun.values()),
         "unmatched": Lead.objects.unmatched(start, end).count(),
-        "commitments": [
-            {
-                **_about(version, promise, pk),
-                "handoffs": begun.get(version.pk, 0),
-                "unanswered": unanswered.get(pk, 0),
-                "granted": [_granted(request) for request in granted.get(pk, ())],
-                **_figures(promise, totals[pk], volume.expected(promise, days[version.pk]), ended=now >= end),
-                **_speed(*spread.get(pk, ((), 0))),
-                "by": {name: _groups(groups[pk, name], promise, terms.of(version).minimum_group) for name in by},
-            }
-            for version in shown
-            for promise, pk in _promises(version)
-        ],
-        "outcomes": outcomes.count(handoffs),
+        "commitments": commitments,
+        **(_sections(agreement, handoffs, start, end, now) if sections else {}),
     }
 
 
+def _sections(
+    agreement: Agreement, handoffs: QuerySet[Handoff], start: datetime, end: datetime, now: datetime
+) -> dict[str, Any]:
+    """What stands beside the promises."""
+    return {
+        "outcomes": outcomes.count(handoffs),
+        "delays": delays.measure(agreement, start, end, now=now),
+        "beside": beside.measure(agreement, start, end),
+        "cohorts": cohorts.measure(agreement, end, now=now),
+    }
+
+
+@transaction.atomic
 def store(agreement: Agreement, period: Period, *, now: datetime) -> Scorecard:
-    """Compute a scorecard and keep it in place of the one that was kept for the period before."""
-    card, _ = Scorecard.objects.update_or_create(
+    """Compute a scorecard and keep it in place of the one that was kept for the period before.
+
+    It is locked first, so that a day that is counted again meanwhile leaves it stale.
+    """
+    card, _ = Scorecard.objects.select_for_update().get_or_create(
         agreement=agreement,
         start=period.start(agreement.zone),
         end=period.end(agreement.zone),
-        defaults={"computed_at": now, "data": compute(agreement, period, now=now)},
+        defaults={"computed_at": now, "data": {}},
     )
+    card.computed_at, card.data, card.is_stale = now, compute(agreement, period, now=now), False
+    card.save(update_fields=["computed_at", "data", "is_stale"])
     return card
 
 
@@ -137,7 +144,13 @@ def kept_or_computed(agreement: Agreement, period: Period, *, now: datetime) -> 
     kept = Scorecard.objects.filter(
         agreement=agreement, start=period.start(agreement.zone), end=period.end(agreement.zone)
     )
-    return kept.first() or store(agreement, period, now=now)
+    card = kept.first()
+    return card if card and is_current(card.data) else store(agreement, period, now=now)
+
+
+def is_current(data: Mapping[str, Any]) -> bool:
+    """Whether a stored scorecard says all that this release shows."""
+    return data.get("schema") == SCHEMA
 
 
 def _promises(version: Version) -> Iterable[tuple[Promise, int]]:
@@ -146,30 +159,15 @@ def _promises(version: Version) -> Iterable[tuple[Promise, int]]:
     return [(promise, ids[promise.code]) for promise in terms.of(version).promises]
 
 
-def _tally(clocks: Iterable[Clock], by: Sequence[str]) -> tuple[Mapping[int, Tally], Mapping[tuple, Any]]:
-    """Totals by commitment, and by (commitment, dimension) a tally for each (id, name) of a value: one query."""
-    columns = list(dict.fromkeys(column for name in by for column in DIMENSIONS[name]))
-    rows = clocks.values_list("commitment", "state", "rule", *columns).annotate(Count("pk"))
-    at = {column: index for index, column in enumerate(columns)}
-    places = [(name, *(at[column] for column in DIMENSIONS[name])) for name in by]
-    totals: dict[int, Tally] = defaultdict(Tally)
-    groups: dict[tuple, dict[tuple, Tally]] = defaultdict(lambda: defaultdict(Tally))
-    for commitment, state, rule, *values, number in rows:
-        totals[commitment].add(state, rule, number)
-        for name, key, label in places:
-            groups[commitment, name][values[key] or None, values[label] or None].add(state, rule, number)
-    return totals, groups
+def _answered(clocks: QuerySet[Clock]) -> dict[int, int]:
+    """By commitment how many handoffs were missed and have an answer to every miss, where several owners missed them.
 
-
-def _spread(clocks: Iterable[Clock]) -> dict[int, tuple[list[float], int]]:
-    """By commitment the elapsed seconds of stopped clocks, and how many have not stopped; excluded ones aside (N5)."""
-    counted = clocks.exclude(state=Clock.State.EXCLUDED)
-    running = dict(counted.filter(stopped_at=None).values_list("commitment").annotate(Count("pk")))
-    elapsed: dict[int, list[float]] = defaultdict(list)
-    stopped = counted.filter(stopped_at__isnull=False, elapsed_seconds__isnull=False)
-    for commitment, seconds in stopped.values_list("commitment", "elapsed_seconds"):
-        elapsed[commitment].append(seconds)
-    return {pk: (elapsed[pk], running.get(pk, 0)) for pk in running.keys() | elapsed.keys()}
+    Asked from the answers, which are few: all misses without one would be found by reading all clocks.
+    """
+    missed = clocks.filter(state=Clock.State.MISSED, commitment__kind__in=TIMED_KINDS)
+    mine = missed.filter(handoff=OuterRef("handoff"), commitment=OuterRef("commitment"))
+    said = Answer.objects.filter(Exists(mine.filter(subject=OuterRef("subject"))), ~Exists(mine.unanswered()))
+    return dict(said.order_by().values_list("commitment").annotate(Count("handoff", distinct=True)))
 
 
 def _granted(request: ExclusionRequest) -> dict[str, Any]:
@@ -193,18 +191,20 @@ def _about(version: Version, promise: Promise, pk: int) -> dict[str, Any]:
         "pk": pk,
         "title": promise.title,
         "limit": promise.limit,
+        "limit_seconds": promise.limit_seconds,
         "calendar": promise.calendar or "",
         "scope": [str(criterion) for criterion in promise.scope],
+        "baseline": None if promise.baseline is None else float(promise.baseline),
     }
 
 
-def _figures(promise: Promise, tally: Tally, expected: Fraction | None, *, ended: bool) -> dict[str, Any]:
+def _figures(promise: Promise, total: sums.Count, expected: Fraction | None, *, ended: bool) -> dict[str, Any]:
     """Counts, target and verdict of one commitment; of volume, what was delivered against the days' targets."""
-    shared = {"target": None if promise.target is None else float(promise.target), **tally.counts()}
-    shared["excluded_by"] = dict(tally.excluded_by.most_common())
+    shared = {"target": None if promise.target is None else float(promise.target), **total.counts()}
+    shared["excluded_by"] = dict(total.excluded_by.most_common())
     if promise.kind.measure != Measure.COUNT:
-        return {**shared, "target_unit": "share", "expected": None, **tally.share(promise.target)}
-    delivered = tally.states[Clock.State.MET]
+        return {**shared, "target_unit": "share", "expected": None, **total.share(promise.target)}
+    delivered = total.states[Clock.State.MET]
     reached = bool(expected) and delivered >= expected
     return {
         **shared,
@@ -216,22 +216,46 @@ def _figures(promise: Promise, tally: Tally, expected: Fraction | None, *, ended
     }
 
 
-def _speed(elapsed: Sequence[float], unstopped: int) -> dict[str, Any]:
-    """Median and p90 by linear interpolation, null where nothing has stopped (N5)."""
-    median, p90 = np.percentile(elapsed, [50, 90]).tolist() if elapsed else (None, None)
-    return {"median_seconds": median, "p90_seconds": p90, "unstopped": unstopped}
+def _speed(times: Times) -> dict[str, Any]:
+    """Median and p90, null where nothing has stopped (N5), and how the stopped clocks lie around the limit."""
+    return {
+        "median_seconds": times.quantile(0.5),
+        "p90_seconds": times.quantile(0.9),
+        "spread_error": histogram.ERROR if times.spans is None else 0.0,
+        "unstopped": times.unstopped,
+        "distribution": times.spread.bars(),
+    }
 
 
-def _groups(tallies: Mapping[tuple, Tally], promise: Promise, minimum: int) -> list[dict[str, Any]]:
-    """A commitment's counts by value, largest first and those without a value last. Volume has no target by value."""
-    ranked = sorted(
-        tallies.items(), key=lambda item: (item[0][1] is None, -sum(item[1].states), item[0][1] or "", str(item[0][0]))
-    )
-    rows = []
-    for (key, label), tally in ranked:
-        is_share = promise.kind.measure != Measure.COUNT
-        verdict = tally.share(promise.target) if is_share else {"attainment": None, "kept": None}
-        rows.append(
-            {"value": label, "id": key, **tally.counts(), **verdict, "too_few": is_share and 0 < tally.judged < minimum}
-        )
+def _groups(name: str, states: Mapping[str, Sequence[int]], judged: Judge, labels: Labels) -> list[dict[str, Any]]:
+    """A commitment's counts by value."""
+    return [
+        {**values.told(name, value, labels), **judged(counts)} for value, counts in values.ranked(name, states, labels)
+    ]
+
+
+def _labels(counted: Sums) -> Labels:
+    """How people read the values that are numbers."""
+    asked: dict[str, set[str]] = {}
+    for (_, name), counts in counted.by.items():
+        asked.setdefault(name, set()).update(counts)
+    return values.labels(asked)
+
+
+def _weeks(counted: Sums) -> list[str]:
+    """The ISO weeks from the first to the last with a handoff, in order."""
+    known = sorted({key for values in counted.weeks.values() for weeks in values.values() for key in weeks})
+    found = known[:1]
+    while known and found[-1] != known[-1]:
+        found.append(parse(found[-1]).next.key)
+    return found
+
+
+def _by_week(counted: Sums, pk: int, judged: Judge, weeks: Sequence[str]) -> list[dict[str, Any]]:
+    """The heat map: for each source, largest first, every week of the card."""
+    rows, none = [], [0, 0, 0, 0]
+    for value, _ in values.ranked(sums.BY_WEEK, counted.by[pk, sums.BY_WEEK], {}):
+        found = counted.weeks[pk].get(value, {})
+        cells = [{"week": week, **judged(found.get(week, none))} for week in weeks]
+        rows.append({**values.told(sums.BY_WEEK, value, {}), "cells": cells})
     return rows

@@ -8,6 +8,7 @@ import pytest
 from agreements.models import Commitment, Version
 from leads.models import Assignment, Clock, Handoff, Lead, Outcome
 from leads.periods import parse
+from leads.touches import note_days
 from slaportal.models import User
 
 NOW = datetime(2025, 5, 5, 9, 0, tzinfo=UTC)
@@ -26,6 +27,7 @@ def make_lead(**overrides) -> Lead:
 def make_handoff(version: Version, owner: User | None = None, **overrides) -> Handoff:
     fields = {"agreement": version.agreement, "qualified_at": MIDMARCH, "source": "Webinar", "segment": "Mid-market"}
     handoff = Handoff.objects.create(lead=make_lead(), version=version, **{**fields, **overrides})
+    touch(handoff)
     if owner:
         handoff.assignment = Assignment.objects.create(handoff=handoff, owner=owner, team=owner.team, at=MIDMARCH)
     return handoff
@@ -33,7 +35,13 @@ def make_handoff(version: Version, owner: User | None = None, **overrides) -> Ha
 
 def make_clock(handoff: Handoff, commitment: Commitment, state: int, **overrides) -> Clock:
     fields = {"rule": "within_limit", "charged_to": getattr(handoff, "assignment", None)}
+    touch(handoff)
     return Clock.objects.create(handoff=handoff, commitment=commitment, state=state, **{**fields, **overrides})
+
+
+def touch(handoff: Handoff) -> None:
+    """What an evaluation does that changes a clock of the handoff."""
+    note_days(handoff.agreement, [handoff.qualified_at.astimezone(handoff.agreement.zone).date()])
 
 
 def make_outcome(handoff: Handoff, kind: str, **overrides) -> Outcome:
@@ -49,6 +57,12 @@ def volume(version) -> Commitment:
 @pytest.fixture
 def response(version) -> Commitment:
     return version.commitments.get(kind="first_response")
+
+
+@pytest.fixture
+def cast(version, rita, max_, sofia, mona, ron, vera) -> dict[str, User]:
+    """Everybody by name, and an agreement in force that both have signed."""
+    return {"rita": rita, "max_": max_, "sofia": sofia, "mona": mona, "ron": ron, "vera": vera}
 
 
 def row_of(data: dict, commitment: Commitment) -> dict:

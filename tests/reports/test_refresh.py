@@ -1,13 +1,17 @@
 """Stored scorecards stay fresh: recent ones at every run, older ones in turn, and running twice changes nothing."""
 
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
+from django.db import OperationalError
 
 from agreements.models import Agreement
 from leads.periods import parse
+from leads.touches import TouchedDay
 from reports import refresh, scorecards, tasks
-from reports.models import Scorecard
+from reports.models import Scorecard, Tally
 from tests.reports.conftest import MET, NOW, make_clock, make_handoff
 
 pytestmark = pytest.mark.django_db
@@ -75,3 +79,37 @@ def test_months_are_those_of_the_agreements_zone(version):
 
 def test_the_task_computes_what_is_due_now(version):
     assert tasks.refresh_scorecards() == 6
+
+
+def test_a_period_of_which_a_day_was_counted_again_is_computed_however_old_it_is(version, response, monkeypatch):
+    monkeypatch.setattr(refresh, "IN_TURN", 0)
+    for key in ("2025-W10", "2025-W11"):
+        scorecards.store(version.agreement, parse(key), now=NOW - timedelta(hours=1))
+    make_clock(make_handoff(version, qualified_at=datetime(2025, 3, 9, 23, 30, tzinfo=UTC)), response, MET)
+
+    refresh.refresh(now=NOW)
+
+    # Half past midnight on Monday in Berlin.
+    assert (keys()["2025-W10"], keys()["2025-W11"]) == (NOW - timedelta(hours=1), NOW)
+
+
+def test_the_command_does_what_the_task_does_and_counts_everything_again_when_asked(version, response):
+    make_clock(make_handoff(version, qualified_at=NOW), response, MET)
+    out = StringIO()
+
+    call_command("refresh_scorecards", stdout=out)
+    TouchedDay.objects.all().delete()
+    Tally.objects.update(met=7)
+    call_command("refresh_scorecards", "--recount", stdout=out)
+
+    assert out.getvalue().splitlines() == ["6 scorecards computed.", "1 day counted.", "6 scorecards computed."]
+    assert set(Tally.objects.values_list("met", flat=True)) == {1}
+
+
+def test_a_busy_database_leaves_the_rest_to_the_next_run(version, monkeypatch):
+    def busy(agreement):
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(refresh.tallies, "refresh", busy)
+
+    assert tasks.refresh_scorecards() == 0
