@@ -14,16 +14,17 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.utils.translation import gettext
 
 from agreements import signers, signoff
 from agreements.calendars import WEEKDAYS, BusinessCalendar
 from agreements.models import Agreement, Commitment
 from leads import comparison, timekeeping
-from leads.comparison import Comparison, Reading, Response
+from leads.comparison import Case, Comparison, Reading, Response
 from leads.imports import ImportResult, import_attempts, import_leads
 from leads.models import Attempt, Clock, Lead
 from leads.periods import span
-from reports import scorecards
+from reports import measured_months, scorecards
 from slaportal import outbox, roles
 from slaportal.models import Notice, Team, User
 from slaportal.refusal import Refused
@@ -71,8 +72,9 @@ def measure(
         compared = comparison.compare(comparison.read_export(folder), responses(agreement), zone)
         refuse_other_reading(compared)
         against_crm = figures(compared, compared.read_in(ZoneInfo(BERLIN if zone.key == UTC else UTC)))
-    with step("compute the scorecard"):
-        card = scorecards.compute(agreement, YEAR, now=now, by=("source", "rep"))
+    with step("compute the scorecards"):
+        card = scorecards.compute(agreement, YEAR, now=now, by=measured_months.BY, exact=True, sections=False)
+        months = measured_months.of(agreement, YEAR, codes=MEASURED, now=now)
     return {
         "agreement": agreement.name,
         "time_zone": zone.key,
@@ -84,6 +86,7 @@ def measure(
             "clocks": Clock.objects.filter(handoff__agreement=agreement, commitment__kind="first_response").count(),
             "commitments": [promise_figures(row) for row in card["commitments"] if row["code"] in MEASURED],
         },
+        "months": months,
     }
 
 
@@ -92,8 +95,11 @@ def set_up(*, now: datetime) -> Agreement:
     """The agreement “School CRM”, signed by two leaders who can never log in, from before the first deal."""
     if Agreement.objects.exists():
         raise Refused(
-            "This database has other agreements, and the export would come among their leads. "
-            f"Use a new one: {ELSEWHERE}"
+            gettext(
+                "This database has other agreements, and the export would come among their leads. Use a new "
+                "one: %(elsewhere)s"
+            ),
+            elsewhere=ELSEWHERE,
         )
     password = secrets.token_urlsafe(30)
     owner = User.objects.create_user("revops@school.invalid", name="School RevOps")
@@ -141,7 +147,11 @@ def bring_in(verb: Callable[..., ImportResult], file: Path, zone: ZoneInfo, *, n
     """Import one of the files through its mapping; it has to come in whole."""
     result = verb(file, MAPPINGS / f"school_crm_{file.stem}.toml", now=now, time_zone=zone.key)
     if result.refused:
-        raise Refused(f"{len(result.refused)} values of {file.name} were refused; import it alone to see them.")
+        raise Refused(
+            gettext("%(refused)s values of %(file)s were refused; import it alone to see them."),
+            refused=len(result.refused),
+            file=file.name,
+        )
     return result
 
 
@@ -160,8 +170,12 @@ def refuse_other_reading(compared: Comparison) -> None:
         if case.response.started.astimezone(compared.zone).replace(tzinfo=None) == case.deal.created:
             return
     raise Refused(
-        f"The deals in this database are not those of these files, read in {compared.zone}. Give the zone in which "
-        f"they were imported, or use a new database: {ELSEWHERE}"
+        gettext(
+            "The deals in this database are not those of these files, read in %(zone)s. Give the zone in "
+            "which they were imported, or use a new database: %(elsewhere)s"
+        ),
+        zone=compared.zone,
+        elsewhere=ELSEWHERE,
     )
 
 
@@ -176,6 +190,20 @@ def figures(compared: Comparison, reading: Reading) -> dict[str, Any]:
         "crm_shorter": sum(case.deal.sla < case.response.elapsed for case in compared.differing),
         "only_crm": compared.only_crm,
         "only_ours": compared.only_ours,
+        "by_source": [
+            {
+                "source": one.source,
+                "both": len(one.cases),
+                "agree": len(one.cases) - len(one.differing),
+                "share": 1 - len(one.differing) / len(one.cases),
+                "crm_median_seconds": medians[0].total_seconds(),
+                "our_median_seconds": medians[1].total_seconds(),
+                "differ": len(one.differing),
+            }
+            for one in compared.by_source()
+            for medians in [one.medians]
+        ],
+        "differences": [difference(case) for case in compared.differing],
         "causes": [{"code": cause.code, "deals": n, "sentence": cause.sentence} for cause, n in compared.causes()],
         "read_in": {
             "time_zone": reading.zone.key,
@@ -187,6 +215,24 @@ def figures(compared: Comparison, reading: Reading) -> dict[str, Any]:
             "agreeing_spans_over_a_clock_change": reading.changed.total(),
             "exactly_these": reading.lost == reading.changed,
         },
+    }
+
+
+def difference(case: Case) -> dict[str, Any]:
+    """A deal on which the two do not agree: both values, where they come from as wall clocks, and the cause."""
+    crm, ours = case.deal.sla.total_seconds(), case.response.elapsed.total_seconds()
+    return {
+        "deal": case.deal.id,
+        "source": case.deal.source,
+        "owner": case.deal.owner,
+        "created": case.deal.created.isoformat(sep=" "),
+        "crm_seconds": crm,
+        "our_seconds": ours,
+        "crm_less_ours_seconds": crm - ours,
+        "crm_stop": case.stop.isoformat(sep=" "),
+        "our_first_call": case.first.isoformat(sep=" "),
+        "cause": case.cause.code,
+        "why": case.cause.sentence,
     }
 
 

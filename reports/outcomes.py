@@ -3,14 +3,15 @@
 from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
+from django.utils.translation import gettext_noop
 
 from leads.models import Handoff, Outcome
 
 PLURALS = {
-    Outcome.Kind.MEETING: "meetings",
-    Outcome.Kind.OPPORTUNITY: "opportunities",
-    Outcome.Kind.WON: "won",
-    Outcome.Kind.LOST: "lost",
+    Outcome.Kind.MEETING: gettext_noop("meetings"),
+    Outcome.Kind.OPPORTUNITY: gettext_noop("opportunities"),
+    Outcome.Kind.WON: gettext_noop("won"),
+    Outcome.Kind.LOST: gettext_noop("lost"),
 }
 
 

@@ -1,5 +1,6 @@
 """An export of the school's CRM is measured by one command, from an empty database to the causes of each difference."""
 
+import csv
 import io
 import json
 from pathlib import Path
@@ -75,7 +76,54 @@ def test_an_export_is_measured_from_an_empty_database(folder):
     states = {row["code"]: [row[name] for name in ("met", "missed", "open", "excluded")] for row in card["commitments"]}
     assert states == {"always": [2, 3, 0, 0], "weekdays": [3, 2, 0, 0], "every-day": [2, 3, 0, 0]}
     for row in card["commitments"]:
-        assert row["by"] == {"source": {"values": 2, "handoffs": 5}, "rep": {"values": 3, "handoffs": 5}}
+        values = {"source": 2, "rep": 3, "segment": 4}
+        assert row["by"] == {name: {"values": number, "handoffs": 5} for name, number in values.items()}
+
+
+def test_each_month_counts_every_deal_once_by_source_owner_and_quality(folder):
+    months = figures(folder)["months"]
+    assert (len(months["rows"]), months["handoffs"], months["miscounted"]) == (12, 5, [])
+    handoffs = {row["month"]: row["handoffs"] for row in months["rows"]}
+    assert {key: number for key, number in handoffs.items() if number} == {"2024-03": 5}
+    march = next(row for row in months["rows"] if row["month"] == "2024-03")
+    always = next(row for row in march["commitments"] if row["code"] == "always")
+    by_quality = {group["value"]: (group["met"], group["missed"]) for group in always["by"]["segment"]}
+    assert by_quality == {"A - High": (1, 0), "B - Medium": (0, 1), "E - Non Qualified": (1, 0), None: (0, 2)}
+    assert {group["value"] for group in always["by"]["rep"]} == {"Kim", "Lou", None}
+
+
+def test_each_source_is_compared_with_the_crm_by_itself(folder):
+    crm = figures(folder)["against_crm"]
+    smm, other = crm["by_source"]
+    assert (smm["source"], smm["both"], smm["agree"], smm["share"], smm["differ"]) == ("SMM", 2, 1, 0.5, 1)
+    # The CRM timed 30 and 10 minutes, we 30 minutes and six hours.
+    assert (smm["crm_median_seconds"], smm["our_median_seconds"]) == (20 * 60, (30 + 360) / 2 * 60)
+    assert (other["source"], other["both"], other["agree"]) == ("CRM", 1, 1)
+
+
+def test_every_deal_that_disagrees_is_written_down_with_both_values_and_the_cause(folder):
+    file = folder / "differences.csv"
+    said = figures(folder, "--differences", str(file))["against_crm"]["differences"]
+    assert said == [
+        {
+            "deal": "D2",
+            "source": "SMM",
+            "owner": "Kim",
+            "created": "2024-03-14 09:00:00",
+            "crm_seconds": 600,
+            "our_seconds": 21_600,
+            "crm_less_ours_seconds": -21_000,
+            "crm_stop": "2024-03-14 09:10:00",
+            "our_first_call": "2024-03-14 15:00:00",
+            "cause": "missed_inbound",
+            "why": "the person rang first and nobody answered",
+        }
+    ]
+    with file.open(encoding="utf-8-sig", newline="") as written:
+        rows = list(csv.DictReader(written))
+    assert [(row["deal"], row["cause"], float(row["crm_seconds"])) for row in rows] == [("D2", "missed_inbound", 600)]
+    with pytest.raises(CommandError, match="cannot be written"):
+        figures(folder, "--differences", str(folder / "nowhere" / "differences.csv"))
 
 
 def test_measuring_again_imports_nothing_and_says_the_same(folder):
@@ -109,6 +157,9 @@ def test_people_read_the_figures_in_words(folder):
         "        1  became 1\u00a0h shorter",
         "  1 agreeing spans cross a change of the clocks: exactly these",
         "    by rep: 3 values, 5 handoffs",
+        ("  {:<22}" + 6 * "{:>12}").format("SMM", 2, 1, "50.00%", "20\u00a0min", "3\u00a0h\u00a015", 1),
+        "2024-03           5         2 of 5  40.00%         3 of 5  60.00%         2 of 5  40.00%",
+        "every deal is counted once each month: by state, by source, by owner (rep) and by quality (segment)",
     ):
         assert line in said.splitlines()
     assert "deals.csv: imported before" in run(folder)
