@@ -19,6 +19,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
+from django.utils.module_loading import import_string
 
 from agreements import terms
 from agreements.models import Agreement, AgreementEvent, Status, Version
@@ -51,10 +52,21 @@ class Misfit:
 
 def record(version: Version, what: str, *, by: User | None, now: datetime, detail: str = "") -> AgreementEvent:
     """Append what happened to a version. The caller holds the agreement's lock and has written the rows already."""
-    last = AgreementEvent.objects.filter(agreement=version.agreement_id).order_by("number").last()
+    return _append(version.agreement_id, version, what, by=by, now=now, detail=detail)
+
+
+def record_beyond(agreement: Agreement, what: str, *, by: User | None, now: datetime, detail: str) -> AgreementEvent:
+    """Append what happened to a row of a room above that `detail` names (settings.VOUCHED_FOR); see `record`."""
+    return _append(agreement.pk, None, what, by=by, now=now, detail=detail)
+
+
+def _append(
+    agreement_id: int, version: Version | None, what: str, *, by: User | None, now: datetime, detail: str
+) -> AgreementEvent:
+    last = AgreementEvent.objects.filter(agreement=agreement_id).order_by("number").last()
     key_id = next(iter(settings.AGREEMENT_KEYS))
     event = AgreementEvent(
-        agreement_id=version.agreement_id,
+        agreement_id=agreement_id,
         number=last.number + 1 if last else 1,
         version=version,
         what=what,
@@ -63,10 +75,10 @@ def record(version: Version, what: str, *, by: User | None, now: datetime, detai
         at=now,
         key_id=key_id,
     )
-    event.evidence = terms.canonical(Rows(pk=version.pk).vouched_for(event))
+    event.evidence = terms.canonical(Rows(pk=version and version.pk).vouched_for(event))
     event.mac = seal(event, before=last.mac if last else "")
     event.save(force_insert=True)
-    Agreement.objects.filter(pk=version.agreement_id).update(last_seal=last_seal(event))
+    Agreement.objects.filter(pk=agreement_id).update(last_seal=last_seal(event))
     return event
 
 
@@ -125,8 +137,10 @@ class Rows:
     `model` finds a model by app and name; a migration passes that of its own moment. `which` chooses the versions.
     """
 
-    def __init__(self, model: Callable[[str, str], type[Model]] = apps.get_model, **which: object) -> None:
-        self._model = model
+    def __init__(
+        self, model: Callable[[str, str], type[Model]] = apps.get_model, *, deep: bool = True, **which: object
+    ) -> None:
+        self._model, self._deep = model, deep
         self._versions = Q(**which)
         self._theirs = Q(**{f"version__{name}": value for name, value in which.items()})
         self._their_commitments = Q(**{f"commitment__version__{name}": value for name, value in which.items()})
@@ -153,6 +167,17 @@ class Rows:
     @cached_property
     def signatures(self) -> list[dict[str, Any]]:
         return self._read("Signature", self._theirs)
+
+    @cached_property
+    def _beyond(self) -> dict[tuple[str, int], dict[str, dict[str, Any]]]:
+        return {}
+
+    def beyond(self, what: str, agreement_id: int) -> dict[str, dict[str, dict[str, Any]]]:
+        """Rows of a room above that events of this kind vouch for, by what each event says in detail."""
+        asked = (settings.VOUCHED_FOR[what], agreement_id)
+        if asked not in self._beyond:
+            self._beyond[asked] = import_string(asked[0])(agreement_id, deep=self._deep)
+        return self._beyond[asked]
 
     def _read(self, name: str, which: Q) -> list[dict[str, Any]]:
         table = self._model("agreements", name)
@@ -186,6 +211,8 @@ class Rows:
                 return _named("signature", [r for r in self.signatures if (r["version_id"], r["signer_id"]) == by])
             case "agreed":
                 return version(only=("id", *IN_FORCE))
+            case what if what in settings.VOUCHED_FOR:
+                return self.beyond(what, event.agreement_id).get(event.detail, {})
         return {}
 
 
@@ -215,16 +242,17 @@ def _plain(value: Any) -> Any:
 # --- Verification -------------------------------------------------------------------------------------------------
 
 
-def verify(agreement: Agreement) -> list[Misfit]:
+def verify(agreement: Agreement, *, deep: bool = True) -> list[Misfit]:
     """Everything about the agreement that does not fit, in the order in which it happened; empty means untouched.
 
     What is found is looked at again under the lock that every verb takes, so a step just being taken is no misfit.
+    Large rows of rooms above are hashed anew only where `deep`; else what they say of their own hash is believed.
     """
     chosen = Agreement.objects.filter(pk=agreement.pk)
-    if not _misfits(chosen.get()):
+    if not _misfits(chosen.get(), deep=deep):
         return []
     with transaction.atomic():
-        return _misfits(chosen.select_for_update(no_key=True).get())
+        return _misfits(chosen.select_for_update(no_key=True).get(), deep=deep)
 
 
 def verify_version(version: Version) -> list[Misfit]:
@@ -241,11 +269,13 @@ def verify_version(version: Version) -> list[Misfit]:
     )
 
 
-def _misfits(agreement: Agreement) -> list[Misfit]:
+def _misfits(agreement: Agreement, *, deep: bool) -> list[Misfit]:
     events = list(agreement.events.order_by("number"))
+    rows = Rows(deep=deep, agreement=agreement)
     return _collected(
-        _misfits_of_events(agreement, events, Rows(agreement=agreement)),
+        _misfits_of_events(agreement, events, rows),
         _misfits_of_versions(Version.objects.filter(agreement=agreement), events),
+        _misfits_beyond(agreement, events, rows),
     )
 
 
@@ -331,6 +361,15 @@ def _misfits_of_versions(versions: QuerySet[Version], events: list[AgreementEven
         for signature in version.signatures.all():
             if signature.terms_hash != version.terms_hash:
                 yield Misfit(f"signature {signature.pk}", "it stands under other terms than the version’s")
+
+
+def _misfits_beyond(agreement: Agreement, events: list[AgreementEvent], rows: Rows) -> Iterator[Misfit]:
+    """Rows of rooms above that somebody wrote past the chain."""
+    vouched = {name for event in events if event.what in settings.VOUCHED_FOR for name in _evidence(event)}
+    for what in sorted(settings.VOUCHED_FOR):
+        for named in rows.beyond(what, agreement.pk).values():
+            yield from (Misfit(name, "no event vouches for it") for name, row in named.items()
+                        if row["what"] == what and name not in vouched)  # fmt: skip
 
 
 def _evidence(event: AgreementEvent) -> dict[str, dict[str, Any]]:

@@ -2,17 +2,19 @@
 
 A version is free while it is a draft. From the proposal on only its status moves, forward; its commitments, their
 steps and its criteria stand with it. Signatures and events are free never. The calendars of a version are frozen inside
-its terms.
+its terms. Rooms above name tables of their own to which rows are only added (settings.APPEND_ONLY).
 
 The triggers are made anew after each migrate, because SQLite drops them whenever Django remakes a table. Only
 migrations lift them, and the tests when they empty the tables between two tests.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.apps import apps
+from django.conf import settings
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model, UniqueConstraint
 
 from agreements.models import AgreementEvent, Commitment, Criterion, Signature, Step, Version
 
@@ -61,11 +63,11 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
     """
     if not _has_tables(connection):
         return []
-    wanted = _triggers(connection.vendor)
+    wanted = _triggers(connection)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             path = _search_path(connection)
-            functions = {name: (body, [path]) for name, body in _bodies().items()}
+            functions = {name: (body, [path]) for name, body in _bodies(connection).items()}
             cursor.execute(
                 "SELECT tgname, pg_get_triggerdef(pg_trigger.oid, true), proname, prosrc, proconfig "
                 "FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid "
@@ -113,10 +115,18 @@ def _has_tables(connection: BaseDatabaseWrapper) -> bool:
         return "mac" in {column.name for column in columns}
 
 
+def _appended(connection: BaseDatabaseWrapper) -> dict[type[Model], str]:
+    """Tables of rooms above whose rows never change, with what is said; those that are there yet."""
+    with connection.cursor() as cursor:
+        there = connection.introspection.table_names(cursor)
+    named = {apps.get_model(label): said for label, said in settings.APPEND_ONLY.items()}
+    return {model: said for model, said in named.items() if model._meta.db_table in there}
+
+
 def _removal(connection: BaseDatabaseWrapper) -> list[str]:
     if connection.vendor == "postgresql":
-        return [f"DROP FUNCTION IF EXISTS {name}() CASCADE" for name in _bodies()]  # and its triggers
-    return [f"DROP TRIGGER IF EXISTS {name}" for name in _triggers(connection.vendor)]
+        return [f"DROP FUNCTION IF EXISTS {name}() CASCADE" for name in _bodies(connection)]  # and its triggers
+    return [f"DROP TRIGGER IF EXISTS {name}" for name in _triggers(connection)]
 
 
 def _creation(connection: BaseDatabaseWrapper) -> list[str]:
@@ -125,9 +135,9 @@ def _creation(connection: BaseDatabaseWrapper) -> list[str]:
         path = _search_path(connection).replace("=", " = ", 1)
         made = [
             f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SET {path} AS $body${body}$body$"
-            for name, body in _bodies().items()
+            for name, body in _bodies(connection).items()
         ]
-    return [*made, *_triggers(connection.vendor).values()]
+    return [*made, *_triggers(connection).values()]
 
 
 def _search_path(connection: BaseDatabaseWrapper) -> str:
@@ -137,15 +147,16 @@ def _search_path(connection: BaseDatabaseWrapper) -> str:
         return f"search_path={cursor.fetchone()[0]}, pg_temp"
 
 
-def _triggers(vendor: str) -> dict[str, str]:
+def _triggers(connection: BaseDatabaseWrapper) -> dict[str, str]:
     """Every trigger by its name."""
-    return _on_postgresql() if vendor == "postgresql" else _on_sqlite()
+    appended = _appended(connection)
+    return _on_postgresql(appended) if connection.vendor == "postgresql" else _on_sqlite(appended)
 
 
 # --- PostgreSQL ---------------------------------------------------------------------------------------------------
 
 
-def _bodies() -> dict[str, str]:
+def _bodies(connection: BaseDatabaseWrapper) -> dict[str, str]:
     """The body of each table's function, by its name; a TRUNCATE, which has no row, is always refused."""
     version, commitment = Version._meta.db_table, Commitment._meta.db_table
     # FOR SHARE: who proposes in this instant is waited for, and then the answer is no.
@@ -160,9 +171,12 @@ def _bodies() -> dict[str, str]:
         "signature": "RAISE restrict_violation USING MESSAGE = said;",
         "agreementevent": "RAISE restrict_violation USING MESSAGE = said;",
     }
+    appended = {model._meta.model_name: said for model, said in _appended(connection).items()}
+    bodies |= dict.fromkeys(appended, "RAISE restrict_violation USING MESSAGE = said;")
+    said_of = SAID | appended
     return {
         f"{PREFIX}{name}": f"""
-DECLARE said CONSTANT text := '{SAID[name]}';
+DECLARE said CONSTANT text := '{said_of[name]}';
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN RAISE restrict_violation USING MESSAGE = said; END IF;
   {body}
@@ -198,12 +212,13 @@ def _version_on_postgresql() -> str:
   ELSIF to_jsonb(OLD) <> to_jsonb(NEW) THEN {refuse}"""
 
 
-def _on_postgresql() -> dict[str, str]:
+def _on_postgresql(appended: Iterable[type[Model]]) -> dict[str, str]:
     found = {}
-    for model in FROZEN:
+    only_kept = {Version, Signature, AgreementEvent, *appended}
+    for model in (*FROZEN, *appended):
         name, table = model._meta.model_name, model._meta.db_table
         # Written as PostgreSQL itself writes them, so that `missing` can compare.
-        rows = "DELETE OR UPDATE" if model in (Version, Signature, AgreementEvent) else "INSERT OR DELETE OR UPDATE"
+        rows = "DELETE OR UPDATE" if model in only_kept else "INSERT OR DELETE OR UPDATE"
         for each, when in (("ROW", rows), ("STATEMENT", "TRUNCATE")):
             trigger = f"{PREFIX}{name}_{each.lower()}"
             found[trigger] = (
@@ -215,7 +230,7 @@ def _on_postgresql() -> dict[str, str]:
 # --- SQLite -------------------------------------------------------------------------------------------------------
 
 
-def _on_sqlite() -> dict[str, str]:
+def _on_sqlite(appended: Mapping[type[Model], str]) -> dict[str, str]:
     version, commitment = Version._meta.db_table, Commitment._meta.db_table
 
     def taken(parent: str) -> str:
@@ -240,7 +255,8 @@ def _on_sqlite() -> dict[str, str]:
         f"ELSE NEW.status <> OLD.status OR {changed} END"
     )
     always, another_id = "1", "NEW.id IS NOT OLD.id"
-    tables = {model._meta.model_name: model._meta.db_table for model in FROZEN}
+    tables = {model._meta.model_name: model._meta.db_table for model in (*FROZEN, *appended)}
+    said_of = SAID | {model._meta.model_name: said for model, said in appended.items()}
 
     def replaces(name: str, *columns: str, frozen: str = "1") -> str:
         """Whether a row stands there already, by its id or these columns, that a REPLACE would take away."""
@@ -280,10 +296,15 @@ def _on_sqlite() -> dict[str, str]:
         ("step", "UPDATE"): f"{another_id} OR {of_step('OLD')} OR {of_step('NEW')}",
         ("step", "DELETE"): of_step("OLD"),
     }
+    for model in appended:
+        name, unique = model._meta.model_name, [one for one in model._meta.constraints if type(one) is UniqueConstraint]
+        places = [replaces(name, *(model._meta.get_field(field).column for field in one.fields)) for one in unique]
+        places += [replaces(name, field.column) for field in model._meta.concrete_fields if field.unique]
+        when |= {(name, "INSERT"): " OR ".join(places), (name, "UPDATE"): always, (name, "DELETE"): always}
     return {
         f"{PREFIX}{name}_{step.lower()}": (
             f"CREATE TRIGGER {PREFIX}{name}_{step.lower()} BEFORE {step} ON {tables[name]} "
-            f"WHEN {condition} BEGIN SELECT RAISE(ABORT, '{SAID[name]}'); END"
+            f"WHEN {condition} BEGIN SELECT RAISE(ABORT, '{said_of[name]}'); END"
         )
         for (name, step), condition in when.items()
     }

@@ -3,7 +3,7 @@
 RevOps owns agreements and never signs, and neither does a superuser, who can do all that RevOps can.
 """
 
-from agreements.models import Agreement
+from agreements.models import Agreement, Status, Version
 from slaportal import roles
 from slaportal.models import Party, User
 
@@ -28,6 +28,13 @@ def side_of(user: User, held: set[str], agreement: Agreement) -> Party | None:
         if role in held and user.team_id in (None, teams[party]):
             return party
     return None
+
+
+def waits_for(party: Party | None, version: Version) -> bool:
+    """Whether the version is proposed and this side has not signed it. Reads `version.signatures`."""
+    if party is None or version.status != Status.PROPOSED:
+        return False
+    return party not in {signature.party for signature in version.signatures.all()}
 
 
 def signers(agreement: Agreement) -> list[tuple[User, Party]]:

@@ -6,12 +6,14 @@ from functools import wraps
 from io import BytesIO
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.db.models import Prefetch, Q
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
@@ -20,7 +22,7 @@ from agreements import chain, differences, documents, marks, signers, signoff, t
 from agreements.calendars import closures_by_calendar
 from agreements.models import YEARS, Agreement, Status, Version, local_midnight
 from agreements.standing import Standing, in_force_between, next_review, standings
-from slaportal.models import Party, User
+from slaportal.models import User
 from slaportal.refusal import Refused
 
 # What is not in force yet is read beside what is.
@@ -75,7 +77,7 @@ def agreement_list(request: HttpRequest) -> HttpResponse:
                 "agreement": agreement,
                 "in_force": next((one for one in versions if one.word == "in force"), None),
                 "others": [one for one in versions if one.word in ("draft", "proposed", "planned")],
-                "waiting": [one.version for one in versions if _waits_for(party, one.version)],
+                "waiting": [one.version for one in versions if signers.waits_for(party, one.version)],
             }
         )
     waiting = [version for row in rows for version in row["waiting"]]
@@ -128,7 +130,7 @@ def agreement(request: HttpRequest, pk: int) -> HttpResponse:
     day = form.cleaned_data["on"] if form.is_valid() else None
     found = standings(versions, in_force_id=agreement.in_force_id, now=now)
     in_force = next((one.version for one in found if one.word == "in force"), None)
-    misfits = chain.verify(agreement)
+    misfits = chain.verify(agreement, deep=False)
     # What happened to a draft stays with those who may see drafts.
     events = agreement.events.filter(Q(version=None) | Q(version__in=versions)).select_related("version", "actor")
     party = signers.signing_party(request.user, agreement)
@@ -139,10 +141,11 @@ def agreement(request: HttpRequest, pk: int) -> HttpResponse:
             "agreement": agreement,
             "scope": agreement.scope.all(),
             "standings": found,
-            "waiting": [version for version in versions if _waits_for(party, version)],
+            "waiting": [version for version in versions if signers.waits_for(party, version)],
             "events": events.order_by("-number"),
             "misfits": misfits,
             "next_review": in_force and not misfits and next_review(in_force, now=now),
+            "notes": import_string(settings.AGREEMENT_NOTES)(agreement, user=request.user, now=now),
             "day_form": form,
             "day": day,
             "bound": _bound(found, day, agreement) if day else (),
@@ -300,7 +303,7 @@ def _version_page(
         "difference": difference,
         "misfits": chain.verify(version.agreement),
     }
-    if _waits_for(party, version):
+    if signers.waits_for(party, version):
         start = {"name": request.user.name, "title": request.user.title}
         context |= {
             "party": party,
@@ -342,13 +345,6 @@ def _visible_version(user: User, pk: int, number: int) -> Version:
     """The numbered version of an agreement, if the reader may see it; else 404."""
     visible = Version.objects.visible_to(user).select_related("agreement", "proposed_by", "created_by")
     return get_object_or_404(visible, agreement_id=pk, number=number)
-
-
-def _waits_for(party: Party | None, version: Version) -> bool:
-    """Whether the version is proposed and this side has not signed it."""
-    if party is None or version.status != Status.PROPOSED:
-        return False
-    return party not in {signature.party for signature in version.signatures.all()}
 
 
 @tells_unreadable
