@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from slaportal import chat, letters, outbound, smtp, tries
 from slaportal.letters import LONGEST_LINK, LONGEST_SUBJECT, Letter, one_line
@@ -70,7 +71,8 @@ class Round:
             if row.channel != Channel.PORTAL:
                 # Who was sent a part of it before gets the same message again; all else for one reader is a new one.
                 reader = row.recipient_id or row.slot
-                envelopes.setdefault((row.channel, reader, row.envelope), []).append((row, letter))
+                alone = row.pk if letter.invitation and row.channel == Channel.EMAIL else None
+                envelopes.setdefault((row.channel, reader, row.envelope, alone), []).append((row, letter))
         for (channel, *_), inside in envelopes.items():
             sent += self._send(channel, inside, chats)
         return sent
@@ -178,7 +180,7 @@ class Round:
 def hand_over(line: BaseEmailBackend, written: mail.EmailMultiAlternatives) -> None:
     """Give one mail to the server."""
     if not line.send_messages([written]):
-        raise ValueError("the mail has no recipient")
+        raise ValueError(gettext("the mail has no recipient"))
 
 
 def _worded(rows: Sequence[Notice], chats: dict[int, Team], now: datetime) -> Iterator[Worded]:
@@ -196,7 +198,7 @@ def _worded(rows: Sequence[Notice], chats: dict[int, Team], now: datetime) -> It
         with timezone.override(zone):
             found |= tries.answers(name, group, kind=Letter, now=now)
     if void := [row for row in rows if row.pk in found and found[row.pk] is None]:
-        tries.record(void, cancelled_at=now, problem="It no longer holds.")
+        tries.record(void, cancelled_at=now, problem=gettext("It no longer holds."))
     yield from ((row, found[row.pk]) for row in rows if found.get(row.pk))
 
 
@@ -214,31 +216,44 @@ def _reason(problem: BaseException) -> str:
             return str(problem)
         case smtplib.SMTPRecipientsRefused():
             code, said = next(iter(problem.recipients.values()))
-            return f"The mail server refused the address: {code} {_text(said)}"
+            return gettext("The mail server refused the address: %(code)s %(text)s") % {
+                "code": code,
+                "text": _text(said),
+            }
         case smtplib.SMTPResponseException():
-            return f"The mail server refused it: {problem.smtp_code} {_text(problem.smtp_error)}"
+            return gettext("The mail server refused it: %(code)s %(text)s") % {
+                "code": problem.smtp_code,
+                "text": _text(problem.smtp_error),
+            }
         case smtp.TookTooLong():
-            return f"The mail server did not take it within {smtp.LONGEST:g} seconds."
+            return gettext("The mail server did not take it within %(number)s seconds.") % {
+                "number": f"{smtp.LONGEST:g}"
+            }
         case TimeoutError():
-            return f"The mail server did not answer within {settings.EMAIL_TIMEOUT} seconds."
+            return gettext("The mail server did not answer within %(number)s seconds.") % {
+                "number": settings.EMAIL_TIMEOUT
+            }
         case smtplib.SMTPException():
-            return f"The mail server broke off: {problem}"
+            return gettext("The mail server broke off: %(problem)s") % {"problem": problem}
         case OSError():
-            return f"The mail could not be handed over: {problem.strerror or problem}."
-    return f"It could not be sent: {tries.place(problem)}."
+            return gettext("The mail could not be handed over: %(why)s.") % {"why": problem.strerror or problem}
+    return gettext("It could not be sent: %(place)s.") % {"place": tries.place(problem)}
 
 
 def _why_unreachable(problem: BaseException) -> str:
     """Why no mail can be handed over at all, as the end of a sentence."""
     match problem:
         case smtplib.SMTPAuthenticationError():
-            return f"it did not accept the portal’s name and password ({problem.smtp_code})"
+            return gettext("it did not accept the portal’s name and password (%(code)s)") % {"code": problem.smtp_code}
         case smtplib.SMTPResponseException():
-            return f"it said {problem.smtp_code} {_text(problem.smtp_error)}"
+            return gettext("it said %(code)s %(text)s") % {
+                "code": problem.smtp_code,
+                "text": _text(problem.smtp_error),
+            }
         case smtp.TookTooLong():
-            return f"no whole answer within {smtp.LONGEST:g} seconds"
+            return gettext("no whole answer within %(number)s seconds") % {"number": f"{smtp.LONGEST:g}"}
         case TimeoutError():
-            return f"no answer within {settings.EMAIL_TIMEOUT} seconds"
+            return gettext("no answer within %(number)s seconds") % {"number": settings.EMAIL_TIMEOUT}
         case smtplib.SMTPException():
             return str(problem)
         case OSError():

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.mime.image import MIMEImage
 from email.utils import parseaddr
 
 from django.conf import settings
 from django.core import mail
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from slaportal.models import Notice
 
@@ -20,11 +22,17 @@ LONGEST_SUBJECT, LONGEST_SUMMARY, LONGEST_LINK = 300, 1_000, 300
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file that goes with a letter."""
+    """A file that goes with a letter. A picture with words (`shown_as`) shows in the mail, else the words."""
 
     name: str
     content: bytes
     mime_type: str
+    shown_as: str = ""
+
+    @property
+    def cid(self) -> str:
+        """By which the mail finds its picture."""
+        return f"{one_line(self.name)}@{_domain()}"
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,8 @@ class Letter:
     link_label: str
     link: str
     attachments: tuple[Attachment, ...] = ()
+    # The letter as calendars read it (text/calendar). Programs look for one in a mail, so such a letter goes alone.
+    invitation: Attachment | None = None
 
     def __post_init__(self) -> None:
         if not self.link.startswith("/"):
@@ -76,13 +86,12 @@ def message(envelope: Sequence[Notice], letters: Sequence[Letter]) -> mail.Email
     else:
         name, context = "digest", _digest(envelope, letters)
     context |= {"portal": settings.PORTAL_URL, "settings_link": absolute(reverse("notice_settings"))}
-    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     written = mail.EmailMultiAlternatives(
         subject=one_line(subject_of(envelope, letters)),
         body=render_to_string(f"emails/{name}.txt", context),
         to=[envelope[0].recipient.email],
         headers={
-            "Message-ID": f"<notice.{envelope[0].envelope:x}@{domain}>",
+            "Message-ID": f"<notice.{envelope[0].envelope:x}@{_domain()}>",
             # Nobody's “out of office” answers a machine.
             "Auto-Submitted": "auto-generated",
             "X-Auto-Response-Suppress": "All",
@@ -90,8 +99,17 @@ def message(envelope: Sequence[Notice], letters: Sequence[Letter]) -> mail.Email
     )
     written.attach_alternative(render_to_string(f"emails/{name}.html", context), "text/html")
     for letter in letters:
+        if letter.invitation and len(letters) == 1:
+            # Some programs take the part, others the file.
+            file = letter.invitation
+            written.attach_alternative(file.content.decode(), file.mime_type)
+            written.attach(one_line(file.name), file.content, "application/ics")
         for file in letter.attachments:
-            written.attach(one_line(file.name), file.content, file.mime_type)
+            if file.shown_as:
+                written.mixed_subtype = "related"
+                written.attach(_picture(file))
+            else:
+                written.attach(one_line(file.name), file.content, file.mime_type)
     return written
 
 
@@ -102,7 +120,8 @@ def chat_text(envelope: Sequence[Notice], letters: Sequence[Letter]) -> tuple[st
         return letter.subject, "\n".join([*letter.paragraphs, f"{letter.link_label}: {letter.url}"])
     shown = [f"• {letter.subject}: {letter.url}" for letter in letters[:MOST_OF_A_KIND]]
     more = len(letters) - len(shown)
-    return subject_of(envelope, letters), "\n".join([*shown, *([f"and {more} more"] if more else [])])
+    rest = [_("and %(count)s more") % {"count": more}] if more else []
+    return subject_of(envelope, letters), "\n".join([*shown, *rest])
 
 
 def subject_of(envelope: Sequence[Notice], letters: Sequence[Letter]) -> str:
@@ -110,9 +129,9 @@ def subject_of(envelope: Sequence[Notice], letters: Sequence[Letter]) -> str:
     if len(letters) == 1:
         return letters[0].subject
     if len(letters) <= MOST_IN_FULL:
-        return f"{letters[0].subject} and {len(letters) - 1} more"
+        return _("%(subject)s and %(count)s more") % {"subject": letters[0].subject, "count": len(letters) - 1}
     counted = ", ".join(f"{kind.count} × {kind.label[:1].lower()}{kind.label[1:]}" for kind in kinds(envelope, letters))
-    return f"{len(letters)} notices: {counted}"
+    return _("%(count)s notices: %(kinds)s") % {"count": len(letters), "kinds": counted}
 
 
 def kinds(envelope: Sequence[Notice], letters: Sequence[Letter]) -> list[Kind]:
@@ -122,7 +141,7 @@ def kinds(envelope: Sequence[Notice], letters: Sequence[Letter]) -> list[Kind]:
         by_kind.setdefault(notice.kind, []).append(letter)
     order = [*(kind for kind in settings.NOTICE_KINDS if kind in by_kind), *(by_kind.keys() - settings.NOTICE_KINDS)]
     return [
-        Kind(settings.NOTICE_KINDS.get(kind, "Other"), by_kind[kind][:MOST_OF_A_KIND], len(by_kind[kind]))
+        Kind(str(settings.NOTICE_KINDS.get(kind, _("Other"))), by_kind[kind][:MOST_OF_A_KIND], len(by_kind[kind]))
         for kind in order
     ]
 
@@ -135,6 +154,17 @@ def absolute(path: str) -> str:
 def one_line(text: str) -> str:
     """Text for a header: without line breaks and other signs that nobody sees."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def _picture(file: Attachment) -> MIMEImage:
+    picture = MIMEImage(file.content, _subtype=file.mime_type.partition("/")[2])
+    picture.add_header("Content-ID", f"<{file.cid}>")
+    picture.add_header("Content-Disposition", "inline", filename=one_line(file.name))
+    return picture
+
+
+def _domain() -> str:
+    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
 
 
 def _digest(envelope: Sequence[Notice], letters: Sequence[Letter]) -> dict[str, object]:
