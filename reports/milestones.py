@@ -12,9 +12,12 @@ from math import ceil
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 from agreements.business_time import BusinessTime
 from agreements.terms import Promise
 from leads.periods import Period
+from slaportal import formats
 from slaportal.templatetags.display import NO_DATA, percent
 
 _MICROSECOND, _NOTHING = timedelta(microseconds=1), timedelta(0)
@@ -67,7 +70,7 @@ def standing(
 
     `owed` is what volume owes for the whole month, `over` how much of its time is over; `minimum` the least group.
     """
-    when = "in the whole month" if share == 1 else f"after {percent(share)} of the month"
+    when = _("in the whole month") if share == 1 else _("after %(share)s of the month") % {"share": percent(share)}
     if promise.is_share:
         reached, is_behind, why = _share(promise, row, minimum)
     else:
@@ -77,28 +80,34 @@ def standing(
 
 def plain(number: Fraction | float) -> str:
     """A number of leads: whole where it is whole, else with one digit."""
-    return f"{float(number):,.1f}".removesuffix(".0")
+    return formats.number(round(float(number), 1), 1)
 
 
 def _volume(delivered: int, owed: Fraction | None, over: Fraction) -> tuple[str, bool, str]:
     if owed is None:
-        return f"{delivered:,}", False, "no target is agreed"
+        return formats.number(delivered), False, _("no target is agreed")
     # Leads are whole: 18 are less than 18.2 exactly when they are less than 19.
     due = ceil(owed * over)
     is_behind = delivered < due
-    word = ("missed" if is_behind else "kept") if over == 1 else ("behind pace" if is_behind else "on pace")
-    return f"{delivered:,} of {plain(owed)}", is_behind, f"{word}, {due:,} were due{' by then' * (over < 1)}"
+    if over == 1:
+        why = _("missed, %(due)s were due") if is_behind else _("kept, %(due)s were due")
+    else:
+        why = _("behind pace, %(due)s were due by then") if is_behind else _("on pace, %(due)s were due by then")
+    reached = _("%(delivered)s of %(owed)s") % {"delivered": formats.number(delivered), "owed": plain(owed)}
+    return reached, is_behind, why % {"due": formats.number(due)}
 
 
 def _share(promise: Promise, row: Mapping[str, Any], minimum: int) -> tuple[str, bool, str]:
     judged = row["met"] + row["missed"]
     if not judged:
-        return NO_DATA, False, NO_DATA
-    reached = f"{percent(row['attainment'], promise.target)} ({row['met']:,} of {judged:,})"
+        return str(NO_DATA), False, str(NO_DATA)
+    counts = _("%(met)s of %(judged)s") % {"met": formats.number(row["met"]), "judged": formats.number(judged)}
+    reached = f"{percent(row['attainment'], promise.target)} ({counts})"
     if promise.target is None:
-        return reached, False, "no target is agreed"
-    reached = f"{reached} against {percent(promise.target)}"
+        return reached, False, _("no target is agreed")
+    reached = _("%(reached)s against %(target)s") % {"reached": reached, "target": percent(promise.target)}
     if judged < minimum:
-        return reached, False, f"too few, {judged:,} with a verdict where {minimum:,} are the least"
+        why = _("too few, %(judged)s with a verdict where %(least)s are the least")
+        return reached, False, why % {"judged": formats.number(judged), "least": formats.number(minimum)}
     is_behind = row["kept"] is False
-    return reached, is_behind, "below target" if is_behind else "on target"
+    return reached, is_behind, _("below target") if is_behind else _("on target")

@@ -14,6 +14,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from django.db import OperationalError, transaction
+from django.utils.translation import gettext
 
 from agreements import calendars, terms
 from agreements.catalogue import CATALOGUE, Action
@@ -189,7 +190,7 @@ def _act(one: Due, check: PaceCheck, audience: Audience, now: datetime) -> tuple
     if step.action == Action.TASK:
         title = f"{commitment.title}: {check.figures}, {one.month.label}"
         Task.objects.create(step=step, agreement=agreement, title=title[:200], opened_at=now)
-        kind, seats, words = "task", audience.revops, "opened a task for RevOps"
+        kind, seats, words = "task", audience.revops, gettext("opened a task for RevOps")
     else:
         kind = "warning" if step.share < 100 else "miss"
         seats, words = audience.around(step, team_of(step, agreement), agreement, reader="reports.pace_notices.readers")

@@ -9,14 +9,16 @@ from fractions import Fraction
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agreements.catalogue import Action
 from leads import audience
 from leads.models import Task
-from reports import pace, pace_figures
+from reports import pace, pace_figures, recovery
 from reports.milestones import Standing
 from reports.models import PaceCheck, RecoveryPlan
 from reports.pace_figures import Figures
+from slaportal import formats
 from slaportal.models import Notice, User
 from slaportal.outbox import Letter
 
@@ -46,14 +48,12 @@ def step(notices: Sequence[Notice]) -> list[Letter | None]:
 def plan(notices: Sequence[Notice]) -> list[Letter | None]:
     """Requests for recovery plans, while they are not answered."""
     plans, may_open = _plans(notices), _may("reports.view_recoveryplan")
-    return [
-        None if plans[notice.about].answered_at else _request(plans[notice.about], may_open(notice))
-        for notice in notices
-    ]
+    asked = [(plans[notice.about], notice) for notice in notices]
+    return [None if plan.answered_at or plan.closed_at else _request(plan, may_open(notice)) for plan, notice in asked]
 
 
 def answered(notices: Sequence[Notice]) -> list[Letter | None]:
-    """That marketing has written its plan, to the leaders of sales and to RevOps."""
+    """That a side has written its plan, to the leaders of the other and to RevOps."""
     plans, may_open = _plans(notices), _may("reports.view_recoveryplan")
     return [_answer(plans[notice.about], may_open(notice)) for notice in notices]
 
@@ -68,44 +68,58 @@ def readers(notices: Sequence[Notice]) -> list[User | None]:
 def _step(check: PaceCheck, stands: Standing, may_open: bool) -> Letter:
     commitment, month = check.step.commitment, check.period
     agreement = commitment.version.agreement
-    word = "Missed" if check.step.share == 100 else "Behind"
+    word = _("Missed") if check.step.share == 100 else _("Behind")
     subject = f"{word}: {commitment}: {stands.figures}"
     if check.step.action == Action.TASK:
-        subject = f"To look into: {subject}"
+        subject = _("To look into: %(subject)s") % {"subject": subject}
     paragraphs = [
-        f"“{commitment}” stands at {stands.figures}, {month.label} ({stands.why}).",
-        f"{agreement}: {agreement.marketing_team} and {agreement.sales_team}",
+        _("“%(promise)s” stands at %(figures)s, %(month)s (%(why)s).")
+        % {"promise": commitment, "figures": stands.figures, "month": month.label, "why": stands.why},
+        _("%(agreement)s: %(marketing)s and %(sales)s")
+        % {"agreement": agreement, "marketing": agreement.marketing_team, "sales": agreement.sales_team},
     ]
     if check.is_late:
         due = timezone.localtime(check.due_at)
-        paragraphs.append(f"This step comes late: it was due {due:%a %-d %b, %-H:%M}.")
+        paragraphs.append(_("This step comes late: it was due %(due)s.") % {"due": formats.weekday_time(due)})
     link = reverse("scorecard", args=[agreement.pk, month.key]) if may_open else reverse("home")
-    return Letter(subject, tuple(paragraphs), "Open the scorecard" if may_open else "Open the portal", link)
+    return Letter(subject, tuple(paragraphs), _("Open the scorecard") if may_open else _("Open the portal"), link)
 
 
 def _request(plan: RecoveryPlan, may_open: bool) -> Letter:
     commitment, month = plan.commitment, plan.period
     paragraphs = [
-        f"“{commitment}” stood at {plan.figures}, {month.label}.",
-        "Say on one page why, and how marketing makes up for it. Sales and RevOps read it as soon as it is written.",
+        _("“%(promise)s” stood at %(figures)s, %(month)s.")
+        % {"promise": commitment, "figures": plan.figures, "month": month.label},
+        _("Say on one page why, and how %(team)s makes up for it. The other side and RevOps read it at once.")
+        % {"team": recovery.team_name(commitment, commitment.version.agreement)},
         f"{commitment.version.agreement}",
     ]
     if commitment.consequence.strip():
-        paragraphs.append(f"What was agreed for a miss: {commitment.consequence.strip()}")
-    subject = f"Please write a recovery plan: {commitment}, {month.label}"
-    return Letter(subject, tuple(paragraphs), "Write the plan", _link(plan, may_open))
+        paragraphs.append(
+            _("What was agreed for a miss: %(consequence)s") % {"consequence": commitment.consequence.strip()}
+        )
+    subject = _("Please write a recovery plan: %(promise)s, %(month)s")
+    subject %= {"promise": commitment, "month": month.label}
+    return Letter(subject, tuple(paragraphs), _("Write the plan"), _link(plan, may_open))
 
 
 def _answer(plan: RecoveryPlan, may_open: bool) -> Letter:
     commitment, month = plan.commitment, plan.period
-    team = commitment.version.agreement.marketing_team
+    team = recovery.team_name(commitment, commitment.version.agreement)
     paragraphs = (
-        f"{plan.answered_by} has written how {team} makes up for “{commitment}”, which stood at {plan.figures}, "
-        f"{month.label}.",
-        f"Why: {plan.cause}",
-        f"Plan: {plan.plan}",
+        _("%(person)s has written how %(team)s makes up for “%(promise)s”, which stood at %(figures)s, %(month)s.")
+        % {
+            "person": plan.answered_by,
+            "team": team,
+            "promise": commitment,
+            "figures": plan.figures,
+            "month": month.label,
+        },
+        _("Why: %(cause)s") % {"cause": plan.cause},
+        _("Plan: %(plan)s") % {"plan": plan.plan},
     )
-    return Letter(f"Recovery plan: {commitment}, {month.label}", paragraphs, "Open the plan", _link(plan, may_open))
+    subject = _("Recovery plan: %(promise)s, %(month)s") % {"promise": commitment, "month": month.label}
+    return Letter(subject, paragraphs, _("Open the plan"), _link(plan, may_open))
 
 
 def _link(plan: RecoveryPlan, may_open: bool) -> str:
@@ -119,7 +133,8 @@ def _checks(notices: Sequence[Notice], *related: str) -> dict[int, PaceCheck]:
 
 
 def _plans(notices: Sequence[Notice]) -> dict[int, RecoveryPlan]:
-    rows = RecoveryPlan.objects.select_related("commitment__version__agreement__marketing_team", "answered_by")
+    sides = ("commitment__version__agreement__marketing_team", "commitment__version__agreement__sales_team")
+    rows = RecoveryPlan.objects.select_related(*sides, "answered_by")
     return rows.in_bulk({notice.about for notice in notices})
 
 
