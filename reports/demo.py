@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Min
+from django.utils.translation import gettext
 
 from agreements.calendars import BusinessCalendar
 from agreements.models import Agreement
@@ -32,7 +33,7 @@ from leads import (
 )
 from leads.models import TIMED_KINDS, Clock, Dispute, Handoff, Lead, ReasonCode
 from leads.periods import MONTH, Period
-from reports import demo_cast, pace, scorecards
+from reports import demo_cast, demo_plans, demo_reviews, pace, scorecards, sealing
 from reports.demo_cast import Cast
 from reports.demo_leads import MONTHS, SECOND_VERSION
 from reports.demo_plot import Arrival, Fact, Plot
@@ -61,6 +62,8 @@ FAILED = {
 }
 COMES_BACK = timedelta(days=30)
 NOTE = "The buyer of Moorkamp is at the trade fair until Thursday; try the assistant first."
+RESTATED = "The telephone system had not sent a call; it stands in its log and was imported afterwards."
+CALLED_AFTER = timedelta(minutes=25)
 DISPUTE = "Their web site names three sites in the region and 180 people; please look again."
 PIECE, SWEPT_AFTER = timedelta(minutes=30), timedelta(seconds=30)
 
@@ -88,7 +91,9 @@ def tell(
     `scale` multiplies the numbers of leads and the volume that is promised. `evenings` may show how far it is.
     """
     if not is_empty_portal():
-        raise Refused("The demo needs a portal without agreements, teams, calendars and leads; this one has some.")
+        raise Refused(
+            gettext("The demo needs a portal without agreements, teams, calendars and leads; this one has some.")
+        )
     now = now.astimezone(UTC)
     months = [Period.current(MONTH, now, ZONE)]
     while len(months) < len(MONTHS):
@@ -121,6 +126,11 @@ def tell(
     timekeeping.evaluate_all(now=now, everything=False)
     _leave_to_decide(cast, months[-1], now=now)
     _staff(cast, now=now)
+    _seal(cast, inbound, months, live_since=now - LIVE, now=now)
+    demo_reviews.meet(cast, inbound, referrals, since=months[-3].start(ZONE), now=now)
+    Notice.objects.filter(kind="review", created_at__lt=now - LIVE).delete()
+    closings = [moment for month in months if (moment := sealing.closes_at(inbound, month)) and moment <= now]
+    demo_plans.recover(cast, closings=closings, now=now, live=LIVE)
     # What was told in the last days waits in the portal; nothing of the story is mailed.
     outbox.cancel(Notice.objects.exclude(channel=Notice.Channel.PORTAL), now=now)
     cards = [[scorecards.store(agreement, month, now=now) for month in months] for agreement in (inbound, referrals)]
@@ -137,6 +147,26 @@ def _go_live(*, now: datetime) -> bool:
     waiting = Clock.objects.filter(next_step_at__isnull=False).values_list("handoff_id", flat=True)
     timekeeping.evaluate_handoffs(waiting, now=now)
     return True
+
+
+def _seal(cast: Cast, agreement: Agreement, months: Sequence[Period], *, live_since: datetime, now: datetime) -> None:
+    """Seal what closed before the portal was live as it was known then, and what closed since.
+
+    Afterwards the telephone system brings a call of two of these months; RevOps has restated one of them.
+    """
+    for moment in (live_since, now):
+        sealing.seal_due(now=moment)
+    zone = agreement.zone
+    sealed = [month for month in months if sealing.latest(agreement, month)]
+    for month in sealed[1:3]:
+        missed = Clock.objects.filter(state=Clock.State.MISSED, commitment__kind="contact_after_acceptance")
+        begun = {"handoff__qualified_at__gte": month.start(zone), "handoff__qualified_at__lt": month.end(zone)}
+        clock = missed.filter(handoff__agreement=agreement, **begun).select_related("handoff__lead").first()
+        if clock:
+            call = tracking.NewAttempt(lead=clock.handoff.lead, at=clock.started_at + CALLED_AFTER)
+            tracking.log_attempts([call], by=None, now=now, from_system=True)
+    for month in sealed[1:2]:
+        sealing.restate(agreement, month, reason=RESTATED, by=cast.revops, now=now)
 
 
 def _leave_to_decide(cast: Cast, month: Period, *, now: datetime) -> None:

@@ -1,19 +1,15 @@
-"""What marketing writes when a promise is behind."""
+"""What RevOps writes when a sealed month is restated."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from reports.recovery import LONGEST
+from reports.sealing import LONGEST_REASON
 
 
-class PlanForm(forms.Form):
-    """Why, and how it is made up for."""
+class RestateForm(forms.Form):
+    """Why a sealed month is sealed anew."""
 
-    cause = forms.CharField(
-        label=_("Why it is behind"), max_length=LONGEST, widget=forms.Textarea({"rows": 4}),
-        help_text=_("What happened, in your own words."),
-    )  # fmt: skip
-    plan = forms.CharField(
-        label=_("How you make up for it"), max_length=LONGEST, widget=forms.Textarea({"rows": 7}),
-        help_text=_("Who does what until when, and how many leads that brings."),
+    reason = forms.CharField(
+        label=_("Why it is restated"), max_length=LONGEST_REASON, widget=forms.Textarea({"rows": 3}),
+        help_text=_("Both sides read it beside the figures before and after. What was sealed before stays readable."),
     )  # fmt: skip

@@ -22,9 +22,10 @@ from leads import filters
 from leads.models import Clock, Disposition, Dispute, Handoff, ReasonCode, Verdict
 from leads.periods import Period
 from reports import milestones, pace_chart, volume
-from reports.sheet import Evidence, Number
-from slaportal import roles
+from reports.evidence import Evidence, Number
+from slaportal import formats, roles
 from slaportal.models import Party, User
+from slaportal.templatetags.display import word_for
 
 DIMENSIONS = ("source", "campaign")
 STAGE_VERDICT = {stage: verdict for verdict, stages in filters.VERDICTS.items() for stage in stages}
@@ -229,7 +230,7 @@ def in_words(delivered: int, owed: Fraction | None, due: Fraction, *, is_over: b
         return _("No target is agreed.")
     whole = ceil(due)
     missing = whole - delivered
-    words = {"due": f"{whole:,}", "missing": f"{missing:,}"}
+    words = {"due": formats.number(whole), "missing": formats.number(missing)}
     if is_over:
         if missing > 0:
             return _("Missed by %(missing)s: %(due)s were due.") % words
@@ -304,7 +305,10 @@ def _group(
     return Group(
         value=value,
         total=Number(_("handed over"), counts.total(), evidence.url(**chosen)),
-        verdicts=[Number(name, said[name], evidence.url(verdict=name, **chosen)) for name in filters.VERDICTS],
+        verdicts=[
+            Number(word_for(name).lower(), said[name], evidence.url(verdict=name, **chosen))
+            for name in filters.VERDICTS
+        ],
         reasons=[
             Number(
                 str(reasons[why]) if why else _("no reason"),

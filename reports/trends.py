@@ -1,4 +1,4 @@
-"""A commitment over the last periods, as the points of a small line. Pure."""
+"""A commitment over the last periods: the points of a small line, and the figures behind it. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,25 @@ WIDTH, HEIGHT, EDGE = 104, 34, 5
 
 
 @dataclass(frozen=True)
+class Moment:
+    """What was reached in one period; `counts` are met and missed, of volume what was delivered and what was due."""
+
+    key: str
+    label: str
+    attained: str
+    met: int
+    of: float
+
+
+@dataclass(frozen=True)
 class Trend:
-    """A line in a box of WIDTH × HEIGHT; `words` say the same to whoever does not see it."""
+    """A line in a box of WIDTH × HEIGHT; `words` say the same to whoever does not see it, `moments` are its table."""
 
     points: str
     last: tuple[float, float]
     target_y: float | None
     words: str
+    moments: list[Moment]
 
 
 def draw(code: str, cards: Sequence[Mapping[str, Any] | None], *, target: float | None, volume: bool) -> Trend | None:
@@ -24,7 +36,8 @@ def draw(code: str, cards: Sequence[Mapping[str, Any] | None], *, target: float 
 
     A code stays the same from version to version, so what several versions reached in one period is taken together.
     """
-    values = [_attained(card, code) for card in cards]
+    counts = [_counts(card, code) for card in cards]
+    values = [met / of if of else None for met, of in counts]
     known = [(place, value) for place, value in enumerate(values) if value is not None]
     if len(known) < 2:
         return None
@@ -43,14 +56,18 @@ def draw(code: str, cards: Sequence[Mapping[str, Any] | None], *, target: float 
         last=points[-1],
         target_y=None if mark is None else y(mark),
         words=", ".join(percent(value) for value in values),
+        moments=[
+            Moment(card["period"]["key"], card["period"]["label"], percent(value, mark), met, of)
+            for card, value, (met, of) in zip(cards, values, counts, strict=True)
+            if card
+        ],
     )
 
 
-def _attained(card: Mapping[str, Any] | None, code: str) -> float | None:
+def _counts(card: Mapping[str, Any] | None, code: str) -> tuple[int, float]:
+    """How many were met, and of how many: of those with a verdict, or of what was due."""
     rows = [row for row in card["commitments"] if row["code"] == code] if card else []
     met = sum(row["met"] for row in rows)
     if rows and rows[0]["target_unit"] == "per month":
-        of = sum(row["expected"] or 0 for row in rows)
-    else:
-        of = met + sum(row["missed"] for row in rows)
-    return met / of if of else None
+        return met, sum(row["expected"] or 0 for row in rows)
+    return met, met + sum(row["missed"] for row in rows)

@@ -1,31 +1,40 @@
-"""Doors to the scorecards (the list, one agreement over one period, *compute now*) and to the recovery plans."""
+"""Doors to the scorecards: the list, one agreement over one period, its paper, comparisons, *compute now*."""
 
 from datetime import datetime
+from io import BytesIO
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models import Max
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.safestring import mark_safe
+from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from agreements.models import Agreement
-from leads.periods import CUSTOM, MONTH, UNITS, Period, parse
-from reports import glance, pace_figures, pace_lines, recovery, sheet
+from leads.periods import CUSTOM, MONTH, Period, parse
+from reports import (
+    breakdowns,
+    comparison,
+    crosses,
+    drawing,
+    editions,
+    glance,
+    pace_lines,
+    paper,
+    promises,
+    rendering,
+    sealed_editions,
+    sheet,
+)
 from reports import scorecards as cards
-from reports.forms import PlanForm
-from reports.models import RecoveryPlan, Scorecard
-from reports.refresh import MONTHS
+from reports.refresh import measured
 from slaportal.refusal import Refused
 
-PLANS = 50  # on one page
-
 view_scorecard = permission_required("reports.view_scorecard", raise_exception=True)
-view_plan = permission_required("reports.view_recoveryplan", raise_exception=True)
 
 
 @require_safe
@@ -42,25 +51,110 @@ def scorecard(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     """One agreement over one period, as it was last computed; over chosen days as it is now."""
     now = timezone.now()
     agreement, period = _find(request, pk, key, now)
-    card = cards.kept_or_computed(agreement, period, now=now)
+    edition = sealed_editions.standing(agreement, period, now=now)
+    tabs = drawing.tabs()
     by = request.GET.get("by", "")
-    by = by if by in cards.DIMENSIONS else next(iter(cards.DIMENSIONS))
-    paces = pace_lines.of([row["pk"] for row in card.data["commitments"] if not row["limit"]], period)
+    by = by if by in dict(tabs) else tabs[0][0]
+    live = editions.live(agreement, period, now=now) if edition.is_sealed else edition
+    parts = drawing.page(edition, by, live=live, user=request.user, now=now)
+    # Drawn by templates of our own, which escape.
+    safe = {name: mark_safe(content.decode()) for name, content in parts.items()}  # noqa: S308
     return render(
         request,
         "reports/scorecard.html",
         {
             "agreement": agreement,
             "period": period,
-            "card": card,
-            "is_running": card.end > now,
-            "versions": agreement.versions.filter(number__in=card.data["versions"]).order_by("number"),
-            "sheet": sheet.build(agreement.pk, card.data, by=by, earlier=_earlier(agreement, period), paces=paces),
-            "dimensions": list(cards.DIMENSIONS),
-            "units": _units(agreement, period, now),
+            "edition": edition,
+            **safe,
+            "is_running": period.end(agreement.zone) > now,
+            "by": by,
+            "tabs": tabs,
             "sees_everything": request.user.has_perm("leads.view_all_handoffs"),
         },
     )
+
+
+@require_safe
+@view_scorecard
+def scorecard_pdf(request: HttpRequest, pk: int, key: str) -> HttpResponse:
+    """The whole of it on one or two pages, on A4 or Letter (`?paper=letter`)."""
+    now = timezone.now()
+    agreement, period = _find(request, pk, key, now)
+    name = paper.SIZES.get(request.GET.get("paper", ""), paper.size_for(get_language() or ""))
+    edition = sealed_editions.standing(agreement, period, now=now)
+    try:
+        drawn = rendering.parts(edition, [name], draw=paper.draw, now=now)[name]
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("scorecard", agreement.pk, period.key)
+    return FileResponse(BytesIO(drawn), as_attachment=True, filename=f"{paper.slug(edition)}.pdf")
+
+
+@require_safe
+@view_scorecard
+def compare(request: HttpRequest, pk: int, key: str) -> HttpResponse:
+    """Beside the period before (`?with=previous`), a year earlier (`year`), or another agreement (its id)."""
+    now = timezone.now()
+    agreement, period = _find(request, pk, key, now)
+    others = Agreement.objects.visible_to(request.user).filter(pk__in=measured()).exclude(pk=pk).order_by("name")
+    chosen = request.GET.get("with", comparison.PREVIOUS)
+    with_agreement, with_period = agreement, period
+    if chosen == comparison.YEAR:
+        with_period = comparison.year_before(period)
+    elif chosen == comparison.PREVIOUS:
+        with_period = period.previous
+    else:
+        with_agreement = get_object_or_404(others, pk=int(chosen) if chosen.isdecimal() else 0)
+    both = ((agreement, period), (with_agreement, with_period))
+    here, there = (sealed_editions.standing(one, days, now=now) for one, days in both)
+    return render(
+        request,
+        "reports/compare.html",
+        {
+            "agreement": agreement,
+            "period": period,
+            "chosen": chosen,
+            "others": others,
+            "here": here,
+            "there": there,
+            "comparison": comparison.compare(here, there),
+        },
+    )
+
+
+@require_safe
+@view_scorecard
+def cross(request: HttpRequest, pk: int, key: str) -> HttpResponse:
+    """One promise by any two dimensions (`?commitment=…&rows=…&columns=…`), counted from the clocks as they are now."""
+    now = timezone.now()
+    agreement, period = _find(request, pk, key, now)
+    edition = editions.live(agreement, period, now=now)
+    lines = promises.lines(edition.read(), edition.evidence)
+    first = sheet.first_look(lines)
+    asked = {"commitment": str(first.row["pk"]) if first else "", "rows": "source", "columns": "weekday"}
+    asked |= {name: request.GET[name] for name in asked if name in request.GET}
+    line = next((line for line in lines if str(line.row["pk"]) == asked["commitment"]), None)
+    table, problem = None, ""
+    try:
+        if line:
+            found = crosses.cross(agreement, period, line.row["pk"], rows=asked["rows"], columns=asked["columns"])
+            table = breakdowns.crossed(line, edition.evidence, found)
+    except Refused as refusal:
+        problem = str(refusal)
+    context = {
+        "agreement": agreement,
+        "period": period,
+        "edition": edition,
+        "lines": lines,
+        "line": line,
+        "asked": asked,
+        "asked_for": urlencode(asked),
+        "dimensions": [*drawing.tabs()[:-1], ("week", gettext("Week"))],
+        "table": table,
+        "problem": problem,
+    }
+    return render(request, "reports/cross.html", context, status=422 if problem else 200)
 
 
 @require_safe
@@ -89,89 +183,12 @@ def compute_now(request: HttpRequest, pk: int, key: str) -> HttpResponse:
 
 
 def _find(request: HttpRequest, pk: int, key: str, now: datetime) -> tuple[Agreement, Period]:
-    agreement = get_object_or_404(Agreement.objects.visible_to(request.user), pk=pk)
     try:
         period = parse(key)
     except ValueError as problem:
         raise Http404(str(problem)) from problem
+    agreements = pace_lines.marked(Agreement.objects.visible_to(request.user), period)
+    agreement = get_object_or_404(agreements, pk=pk)
     if period.start(agreement.zone) > now:
         raise Http404(f"{period} has not begun.")
     return agreement, period
-
-
-def _earlier(agreement: Agreement, period: Period) -> list[dict | None]:
-    """Stored figures of the periods before this one, oldest first, None where none are stored: what the trend shows."""
-    before = [period.previous]
-    while len(before) < MONTHS - 1:
-        before.append(before[-1].previous)
-    starts = {each.start(agreement.zone): each.end(agreement.zone) for each in reversed(before)}
-    stored = Scorecard.objects.filter(agreement=agreement, start__in=starts).values_list("start", "end", "data")
-    found = {start: data for start, end, data in stored if starts[start] == end}
-    return [found.get(start) for start in starts]
-
-
-def _units(agreement: Agreement, period: Period, now: datetime) -> list[Period]:
-    """The month, quarter and week that hold the last day of the period that is not in the future."""
-    today = now.astimezone(agreement.zone).date()
-    day = max(period.first_day, min(period.last_day, today))
-    return [Period.containing(unit, day) for unit in UNITS]
-
-
-# --- Recovery plans -----------------------------------------------------------------------------------------------
-
-
-@require_safe
-@view_plan
-def recovery_plans(request: HttpRequest) -> HttpResponse:
-    """Every plan that marketing was asked for, what waits first."""
-    plans = RecoveryPlan.objects.visible_to(request.user)
-    shown = plans.open_first().select_related("commitment__version__agreement", "answered_by")
-    page = Paginator(shown, PLANS).get_page(request.GET.get("page"))
-    return render(request, "reports/recovery_plans.html", {"page": page, "unwritten": plans.unwritten().count()})
-
-
-@require_safe
-@view_plan
-def recovery_plan(request: HttpRequest, pk: int) -> HttpResponse:
-    """One plan: the figures then and now, and what marketing says."""
-    return _plan_page(request, pk)
-
-
-@require_POST
-@view_plan
-def write_plan(request: HttpRequest, pk: int) -> HttpResponse:
-    """Marketing writes its plan."""
-    plan, form = _find_plan(request, pk), PlanForm(request.POST)
-    if not recovery.may_answer(request.user, plan.commitment.version.agreement):
-        raise PermissionDenied
-    if form.is_valid():
-        given = form.cleaned_data
-        try:
-            recovery.answer(plan, cause=given["cause"], text=given["plan"], by=request.user, now=timezone.now())
-        except Refused as refusal:
-            form.add_error(None, str(refusal))
-        else:
-            messages.success(request, gettext("Thank you. Sales and RevOps are told."))
-            return redirect("recovery_plan", pk)
-    return _plan_page(request, pk, refused=form, status=422)
-
-
-def _find_plan(request: HttpRequest, pk: int) -> RecoveryPlan:
-    related = ("commitment__version__agreement__marketing_team", "commitment__version__agreement__sales_team",
-               "answered_by")  # fmt: skip
-    return get_object_or_404(RecoveryPlan.objects.visible_to(request.user).select_related(*related), pk=pk)
-
-
-def _plan_page(request: HttpRequest, pk: int, *, refused: PlanForm | None = None, status: int = 200) -> HttpResponse:
-    now, plan = timezone.now(), _find_plan(request, pk)
-    commitment, agreement = plan.commitment, plan.commitment.version.agreement
-    may_answer = plan.answered_at is None and recovery.may_answer(request.user, agreement)
-    context = {
-        "plan": plan,
-        "agreement": agreement,
-        "is_over": plan.period.end(agreement.zone) <= now,
-        "present": pace_figures.at_present(plan, now=now),
-        "pace": pace_lines.of([commitment.pk], plan.period).get(commitment.pk),
-        "form": refused or (PlanForm() if may_answer else None),
-    }
-    return render(request, "reports/recovery_plan.html", context, status=status)

@@ -4,6 +4,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from agreements import signers
@@ -46,5 +47,5 @@ def _month(key: str, running: Period) -> Period:
     except ValueError as problem:
         raise Http404(str(problem)) from problem
     if month.unit != MONTH or month.first_day > running.first_day:
-        raise Http404(f"{month} is no month that has begun.")
+        raise Http404(_("%(month)s is no month that has begun.") % {"month": month})
     return month

@@ -8,7 +8,7 @@ from django.utils.module_loading import import_string
 
 UNKNOWN = {"dummy": "what DATABASE_URL names"}
 # Settings that name by dots what a room asks of those above it.
-PLUGGED_IN = ("CLOSURE_CHANGED", "DRAFT_LINT")
+PLUGGED_IN = ("CLOSURE_CHANGED", "DRAFT_LINT", "AGREEMENT_NOTES", "MONTHS_SEALED")
 LONGEST_KEY_NAME, SHORTEST_KEY = 40, 32
 BROKERS = ("filesystem", "redis", "rediss", "amqp", "amqps", "memory")
 
@@ -37,7 +37,7 @@ def configuration(**kwargs: object) -> list[CheckMessage]:
             )
         )
     named = [(name, getattr(settings, name)) for name in PLUGGED_IN]
-    for name, dotted in [*named, *(("AUDITED", dotted) for dotted in settings.AUDITED.values())]:
+    for name, dotted in [*named, *(("AUDITED", dotted) for dotted in settings.AUDITED)]:
         try:
             import_string(dotted)
         except ImportError as problem:

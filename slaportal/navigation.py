@@ -30,6 +30,7 @@ PLACES = (
     (_("Handover"), "handover", "conveyor_belt", "leads.view_all_handoffs"),
     (_("Decisions"), "decisions", "gavel", "leads.change_dispute"),
     (_("Scorecards"), "scorecards", "monitoring", "reports.view_scorecard"),
+    (_("Reviews"), "reviews", "event_note", "reports.view_review"),
     (_("Recovery plans"), "recovery_plans", "trending_up", "reports.view_recoveryplan"),
     (_("Agreements"), "agreements", "handshake", "agreements.view_agreement"),
     (_("Rules"), "numbers", "menu_book", ""),

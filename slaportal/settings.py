@@ -6,6 +6,8 @@ import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from slaportal.local import local_key
 
@@ -23,7 +25,7 @@ SECRET_KEY = env.str("SECRET_KEY", default="") or local_key(VAR_DIR / "secret_ke
 # Keys by their ids that seal the events of agreements (`agreements.chain`); the first seals, the others still verify.
 AGREEMENT_KEYS = {
     name.strip(): key.strip()
-    for name, _, key in (part.partition("=") for part in env.list("AGREEMENT_KEYS", default=[]))
+    for name, __, key in (part.partition("=") for part in env.list("AGREEMENT_KEYS", default=[]))
 }
 if not AGREEMENT_KEYS or (VAR_DIR / "agreement_key").exists():
     # What was sealed before anybody set a key goes on verifying.
@@ -128,6 +130,8 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("en-us", "English (United States)")]
 FORMAT_MODULE_PATH = ["slaportal.formats"]
+# Everything that people read is marked; a catalogue here, and its language above, are all that another language takes.
+LOCALE_PATHS = [BASE_DIR / "slaportal" / "locale"]
 USE_I18N = True
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
@@ -181,7 +185,10 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expire_seconds": 3500},
     },
     "scorecards": {"task": "reports.tasks.refresh_scorecards", "schedule": 900.0, "options": {"expire_seconds": 800}},
+    "reviews": {"task": "reports.tasks.plan_reviews", "schedule": 900.0, "options": {"expire_seconds": 800}},
     "pace": {"task": "reports.tasks.watch_pace", "schedule": 300.0, "options": {"expire_seconds": 280}},
+    "seals": {"task": "reports.tasks.seal_scorecards", "schedule": 900.0, "options": {"expire_seconds": 800}},
+    "recovery": {"task": "reports.tasks.follow_plans", "schedule": 3600.0, "options": {"expire_seconds": 3500}},
 }
 for entry in CELERY_BEAT_SCHEDULE.values():
     entry["options"]["expire_seconds"] += MOST_SKEW
@@ -206,30 +213,41 @@ PORTAL_URL = env.str("PORTAL_URL", default=LOCAL_URL)
 
 # By which people choose how they are told (`slaportal.wishes`), in the order in which a digest has them.
 NOTICE_KINDS = {
-    "miss": "A promise was broken",
-    "warning": "A promise is about to be broken",
-    "assignment": "A lead is yours, or was taken from you",
-    "queue": "Nobody is free for a lead",
-    "note": "Notes from your manager",
-    "decision": "Questions, disputes and exclusions",
-    "plan": "Recovery plans",
-    "task": "Tasks for RevOps",
-    "agreement": "Agreements to sign, and their news",
-    "alarm": "Alarms",
+    "miss": _("A promise was broken"),
+    "warning": _("A promise is about to be broken"),
+    "assignment": _("A lead is yours, or was taken from you"),
+    "queue": _("Nobody is free for a lead"),
+    "note": _("Notes from your manager"),
+    "decision": _("Questions, disputes and exclusions"),
+    "review": _("Reviews, and what they decide"),
+    "plan": _("Recovery plans"),
+    "scorecard": _("How a month ended"),
+    "task": _("Tasks for RevOps"),
+    "agreement": _("Agreements to sign, and their news"),
+    "alarm": _("Alarms"),
 }
-# What may not stand still, and who knows how much of it does (`slaportal.auditor`).
+# Who knows how much stands still of what may not (`slaportal.auditor`).
 AUDITED = {
-    "notices to send": "slaportal.auditor.late_notices",
-    "clocks to judge": "leads.timekeeping.late",
-    "steps of ladders to take": "leads.escalations.late",
-    "steps of months to take": "reports.pace.late",
+    "slaportal.auditor.late_notices": _("notices to send"),
+    "leads.timekeeping.late": _("clocks to judge"),
+    "leads.escalations.late": _("steps of ladders to take"),
+    "reports.pace.late": _("steps of months to take"),
 }
+# A promise that misses so many months in a row is asked for a recovery plan (rule P6).
+RECOVERY_AFTER = env.int("RECOVERY_AFTER", default=2)
 # Chat addresses may lead into the own network only where this is on (`slaportal.outbound`).
 OUTBOUND_PRIVATE = env.bool("OUTBOUND_PRIVATE", default=False)
 
 # What `agreements` asks of the rooms above it, by dotted name, because it may not import them.
 CLOSURE_CHANGED = "leads.timekeeping.closure_changed"
 DRAFT_LINT = "leads.draft_lint.lint"
+AGREEMENT_NOTES = "reports.review_notes.of"
+# Kinds of events that vouch for rows of a room above, and who knows these rows (`agreements.chain`).
+VOUCHED_FOR = {"sealed": "reports.seals.vouched_for", "restated": "reports.seals.vouched_for"}
+# Tables of rooms above whose rows never change and never go, with what is said to whoever tries (`agreements.frozen`).
+APPEND_ONLY = {"reports.Seal": "What was sealed never changes and never goes: restate it."}
+# Since when the months of an agreement are sealed, asked by `leads` for the monthly cap (rule N7).
+MONTHS_SEALED = "reports.sealing.first_known"
 
 # A draft with as many commitments as there may be posts more than Django's thousand fields.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
@@ -273,9 +291,9 @@ ADMIN_CONTENT_SECURITY_POLICY = {
 DJANGO_TABLES2_TEMPLATE = "partials/table.html"
 
 
-def admin_link(title: str, icon: str, model: str) -> dict[str, object]:
+def admin_link(title: Promise, icon: str, model: str) -> dict[str, object]:
     """An entry of the admin's side bar, for whoever may see the model."""
-    app, _, name = model.rpartition("_")
+    app, __, name = model.rpartition("_")
     return {
         "title": title,
         "icon": icon,
@@ -287,7 +305,7 @@ def admin_link(title: str, icon: str, model: str) -> dict[str, object]:
 UNFOLD = {
     "SITE_TITLE": "SLA Portal",
     "SITE_HEADER": "SLA Portal",
-    "SITE_SUBHEADER": "Set-up and terms",
+    "SITE_SUBHEADER": _("Set-up and terms"),
     "SITE_SYMBOL": "handshake",
     "SITE_URL": reverse_lazy("home"),
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("icon.svg")}],
@@ -311,32 +329,32 @@ UNFOLD = {
         "show_search": True,
         "navigation": [
             {
-                "title": "Agreements",
+                "title": _("Agreements"),
                 "items": [
-                    admin_link("Agreements", "handshake", "agreements_agreement"),
-                    admin_link("Versions", "history_edu", "agreements_version"),
-                    admin_link("Calendars", "calendar_month", "agreements_businesscalendar"),
+                    admin_link(_("Agreements"), "handshake", "agreements_agreement"),
+                    admin_link(_("Versions"), "history_edu", "agreements_version"),
+                    admin_link(_("Calendars"), "calendar_month", "agreements_businesscalendar"),
                 ],
             },
             {
-                "title": "Leads",
+                "title": _("Leads"),
                 "items": [
-                    admin_link("Leads", "person_search", "leads_lead"),
-                    admin_link("Handoffs", "swap_horiz", "leads_handoff"),
-                    admin_link("Attempts", "call", "leads_attempt"),
-                    admin_link("Routing rules", "alt_route", "leads_routingrule"),
-                    admin_link("Reason codes", "label", "leads_reasoncode"),
-                    admin_link("Tasks", "task_alt", "leads_task"),
+                    admin_link(_("Leads"), "person_search", "leads_lead"),
+                    admin_link(_("Handoffs"), "swap_horiz", "leads_handoff"),
+                    admin_link(_("Attempts"), "call", "leads_attempt"),
+                    admin_link(_("Routing rules"), "alt_route", "leads_routingrule"),
+                    admin_link(_("Reason codes"), "label", "leads_reasoncode"),
+                    admin_link(_("Tasks"), "task_alt", "leads_task"),
                 ],
             },
             {
-                "title": "People and tasks",
+                "title": _("People and tasks"),
                 "items": [
-                    admin_link("People", "group", "slaportal_user"),
-                    admin_link("Teams", "groups", "slaportal_team"),
-                    admin_link("Roles", "badge", "auth_group"),
-                    admin_link("Notices", "mail", "slaportal_notice"),
-                    admin_link("Scheduled tasks", "schedule", "django_celery_beat_periodictask"),
+                    admin_link(_("People"), "group", "slaportal_user"),
+                    admin_link(_("Teams"), "groups", "slaportal_team"),
+                    admin_link(_("Roles"), "badge", "auth_group"),
+                    admin_link(_("Notices"), "mail", "slaportal_notice"),
+                    admin_link(_("Scheduled tasks"), "schedule", "django_celery_beat_periodictask"),
                 ],
             },
         ],

@@ -8,7 +8,6 @@ from django.urls import include, path
 from slaportal import views, views_notices
 
 urlpatterns = [
-    path("", views.home, name="home"),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", login_not_required(LogoutView.as_view()), name="logout"),
     path("numbers/", views.numbers, name="numbers"),

@@ -1,4 +1,4 @@
-"""Doors of the ground floor: login, home, health, and what RevOps is told on every page."""
+"""Doors of the ground floor: login, health, and what RevOps is told on every page."""
 
 from datetime import timedelta
 from functools import cache
@@ -8,8 +8,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.shortcuts import render
 from django.utils.decorators import method_decorator
 from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import SafeString, mark_safe
@@ -28,17 +27,6 @@ class Login(LoginView):
 
     template_name = "registration/login.html"
     redirect_authenticated_user = True
-
-
-def home(request: HttpRequest) -> HttpResponse:
-    """Each role begins where its work is."""
-    if request.user.has_perm("leads.view_all_handoffs"):
-        return redirect("scorecards")
-    if request.user.has_perm("leads.view_team_handoffs"):
-        return redirect(reverse("handoffs") + "?state=open")
-    if request.user.has_perm("leads.work_handoff"):
-        return redirect("my_leads")
-    return redirect("scorecards")
 
 
 def numbers(request: HttpRequest) -> HttpResponse:
@@ -63,7 +51,7 @@ def health(request: HttpRequest) -> JsonResponse:
     now = database_now()
     beats = dict(Heartbeat.objects.filter(name__in=("tick", "notices")).values_list("name", "at"))
     ticking, sending = (name in beats and abs(now - beats[name]) < SILENCE for name in ("tick", "notices"))
-    late = {finding.what: finding.count for finding in auditor.tell(now=now)}
+    late = {str(finding.what): finding.count for finding in auditor.tell(now=now)}
     held = restored.held() is not None
     told = {"database": True, "ticking": ticking, "sending": sending, "late": late, "held": held}
     told["failed"] = auditor.failed()

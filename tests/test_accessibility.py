@@ -5,6 +5,7 @@ What axe cannot see (does the order of the keys make sense, do the words) is for
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
@@ -16,8 +17,12 @@ from agreements import signoff
 from agreements.models import Version
 from leads import disputes, exclusions, intake, timekeeping, tracking
 from leads.models import Clock, Handoff, ReasonCode
+from leads.periods import MONTH, Period
 from leads.tracking import Decision, NewAttempt
+from reports import planning, reviews, scorecards, sealing
 from reports.models import RecoveryPlan
+from reports.rhythm import Review
+from reports.seals import Seal
 from slaportal.models import User
 from tests.conftest import agree, make_absence, make_commitment, make_record, make_step
 from tests.test_browser import browser_type_launch_args, log_in  # noqa: F401 (a fixture)
@@ -59,10 +64,31 @@ class World:
                 self.leads[record.external_id] = handoff
         intake.receive_leads([make_record("queued", received_at=now)], now=now)
         self._work(people, now)
+        self.review = self._meet(people, now)
         commitment = first.commitments.get(kind="volume")
         self.plan = RecoveryPlan.objects.create(
             commitment=commitment, month=now.date().replace(day=1), figures="18 of 50", asked_at=now
         )
+
+    @cached_property
+    def seal(self) -> Seal:
+        """Of the running month, as if it had closed; a call that is brought afterwards would make it read otherwise."""
+        now = timezone.now()
+        period = Period.current(MONTH, now, self.agreement.zone)
+        made = sealing._append(self.agreement, period, now, known_at=now, now=now)
+        call = NewAttempt(lead=self.leads["called"].lead, outcome="connected")
+        tracking.log_attempts([call], by=None, now=timezone.now(), from_system=True)
+        scorecards.store(self.agreement, period, now=timezone.now())
+        return made
+
+    def _meet(self, people: dict[str, User], now: datetime) -> Review:
+        """A review that was held and decided something, beside the next one by the cadence."""
+        planning.plan_ahead(now=now)
+        max_, called = people["max_"], {"starts_at": now + timedelta(seconds=1), "length": 30, "reason": "Late again"}
+        review = reviews.call(self.agreement, **called, place="Room 4", by=max_, now=now)
+        due = {"owner": max_, "due_on": (now + 9 * DAY).date()}
+        reviews.decide(review, text="Call every partner", **due, by=max_, now=now)
+        return reviews.hold(review, minutes="Both sides talked.", attended={max_.pk}, by=max_, now=now)
 
     def _work(self, people: dict[str, User], now: datetime) -> None:
         ron, max_ = people["ron"], people["max_"]
@@ -105,6 +131,10 @@ def act(name: str) -> Callable[[World], tuple]:
     return lambda world: ("act", world.leads["fresh"].pk, name)
 
 
+def sealed(name: str) -> Callable[[World], tuple]:
+    return lambda world: (name, world.agreement.pk, world.seal.key, world.seal.number)
+
+
 # Who opens which pages: the name of an address, or what makes of the world a name with its arguments.
 PAGES: dict[str, list] = {
     "": ["login"],
@@ -112,12 +142,16 @@ PAGES: dict[str, list] = {
             lead("held"), lead("called"), *map(act, ACTS)],
     "mona": ["team", "team_people", "handoffs", "numbers",
              lambda world: ("notice_settings_team", world.agreement.sales_team_id)],
-    "rita": ["decisions", "handover", "agreements", of_agreement("agreement"), of_agreement("compare"),
+    "rita": [lambda world: ("seals", world.agreement.pk, world.seal.key), "reviews", "call_review",
+             "decisions", "handover", "agreements", of_agreement("agreement"), of_agreement("compare"),
              of_agreement("version", 1), of_agreement("document", 1), "scorecards", month("scorecard"),
+             month("compare_scorecards"), month("cross"),
              lead("rejected")],
-    "max_": ["recovery_plans", lambda world: ("recovery_plan", world.plan.pk), of_agreement("version", 2),
+    "max_": [lambda world: ("review", world.review.pk),
+             "recovery_plans", lambda world: ("recovery_plan", world.plan.pk), of_agreement("version", 2),
              lead("rejected"), lead("called"), "handover"],
-    "vera": [month("scorecard"), lead("called")],
+    "vera": [month("scorecard"), lead("called"), sealed("seal"), sealed("sealed_handoffs"), sealed("sealed_changes"),
+             lambda world: ("scorecard", world.agreement.pk, world.seal.key)],
 }  # fmt: skip
 
 

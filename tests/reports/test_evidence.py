@@ -6,12 +6,16 @@ from html import unescape
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from agreements import signoff
 from leads.intake import receive_leads
 from leads.models import Handoff, Outcome, ReasonCode, Verdict
+from leads.periods import parse
 from leads.records import LeadRecord
 from leads.tracking import Decision, NewAttempt, NewOutcome, dispose, log_attempts, record_outcomes
+from reports import scorecards, sheet
+from reports.evidence import Evidence
 from tests.conftest import agree, make_absence, make_commitment, make_user
 
 pytestmark = pytest.mark.django_db
@@ -92,15 +96,15 @@ def history(draft, rita, max_, sofia, ron, ruth, sales):
 
 
 def numbers(body: str) -> set[tuple[int, str]]:
-    """Every linked number of the page with its address."""
-    links = re.findall(r'(?s)<a[^>]*?href="(/handoffs/\?[^"]*)"[^>]*>(.*?)</a>', body)
-    return {(int(re.sub(r"<[^>]+>|,", "", text)), unescape(address)) for address, text in links}
+    """Every linked number of handoffs on the page with its address; shares and sums of money open to their set."""
+    links = re.findall(r'(?s)<a( class="set[^"]*")?[^>]*?href="(/handoffs/\?[^"]*)"[^>]*>(.*?)</a>', body)
+    return {(int(re.sub(r"<[^>]+>|,", "", text)), unescape(address)) for is_set, address, text in links if not is_set}
 
 
-def amounts(response) -> set[tuple[int, str]]:
-    """The one linked number that is no count: the pipeline, which opens to its opportunities."""
-    sheet = response.context["sheet"]
-    return {(int(sheet.pipeline), sheet.pipeline_url)} if sheet.pipeline else set()
+def sets(body: str) -> set[tuple[str, str]]:
+    """What is no count: shares, medians and the pipeline, each with the address of what they are taken of."""
+    links = re.findall(r'(?s)<a class="set[^"]*" href="(/handoffs/\?[^"]*)"[^>]*>(.*?)</a>', body)
+    return {(re.sub(r"<[^>]+>", "", text).replace("\xa0", " "), unescape(address)) for address, text in links}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +121,7 @@ def test_every_number_links_to_a_list_of_that_length(client, vera, history, key,
     client.force_login(vera)
     response = client.get(reverse("scorecard", args=[history.pk, key]), {"by": by})
 
-    found = {link for link in numbers(response.content.decode()) - amounts(response) if f"&{begins}" in link[1]}
+    found = {link for link in numbers(response.content.decode()) if f"&{begins}" in link[1]}
 
     assert len(found) >= at_least
     for number, address in found:
@@ -126,21 +130,41 @@ def test_every_number_links_to_a_list_of_that_length(client, vera, history, key,
 
 def test_no_number_but_nought_is_without_its_link(client, vera, history):
     client.force_login(vera)
-    response = client.get(reverse("scorecard", args=[history.pk, "2025-03"]))
-    sheet, body = response.context["sheet"], response.content.decode()
-    counted = [sheet.handoffs, sheet.unmatched, *sheet.outcomes]
-    for table in sheet.tables:
-        counted += [table.handoffs, *(group.handoffs for group in table.groups)]
-        for line in table.lines:
-            counted += [*line.numbers, *line.exclusions, line.unanswered]
+    body = client.get(reverse("scorecard", args=[history.pk, "2025-03"])).content.decode()
+    data = scorecards.compute(history, parse("2025-03"), now=timezone.now())
+    evidence = Evidence(history.pk, "2025-03")
+    page, tables = sheet.build(data, evidence), sheet.break_down(data, evidence, "source")
+    counted = [page.handoffs, page.unmatched, *page.outcomes, *page.by_version]
+    for line in (line for side in page.sides for line in side.lines):
+        counted += [*line.numbers, *line.exclusions, line.unanswered]
+    for row in (row for one in page.beside for row in one.rows):
+        counted += [row.total, *(rate.number for rate in row.rates)]
+    for table in tables:
+        counted += [group.handoffs for group in table.groups]
         counted += [number for group in table.groups for cell in group.cells for number in cell.numbers]
+    counted += [row.handoffs for row in (page.cohorts.rows if page.cohorts else ())]
 
-    assert {(number.count, number.url) for number in counted if number.count} | amounts(response) == numbers(body)
+    assert {(number.count, number.url) for number in counted if number.count} <= numbers(body)
+
+
+def test_shares_and_medians_open_to_the_handoffs_that_they_are_taken_of(client, vera, history):
+    client.force_login(vera)
+    body = client.get(reverse("scorecard", args=[history.pk, "2025-03"])).content.decode()
+    commitment = history.versions.order_by("number").first().commitments.get(code="first-response")
+    whole = Evidence(history.pk, "2025-03").url(commitment=commitment.pk)
+
+    of_promise = {text for text, address in sets(body) if address == whole}
+
+    assert len([text for text in of_promise if text.endswith("%")]) >= 1
+    assert any(text.startswith("median") for text in of_promise)
+    every = client.get(whole.replace(f"&commitment={commitment.pk}", "&version=1"))
+    assert client.get(whole).context["shown"] == every.context["shown"]
 
 
 def test_the_pipeline_opens_to_the_opportunities_whose_amounts_it_adds_up(client, vera, history):
     client.force_login(vera)
-    ((amount, address),) = amounts(client.get(reverse("scorecard", args=[history.pk, "2025-03"])))
-    behind = [row.record.pk for row in client.get(address).context["table"].rows]
+    body = client.get(reverse("scorecard", args=[history.pk, "2025-03"])).content.decode()
+    amount, address = re.search(r'<a class="set" href="([^"]+)">([\d,]+)</a><small>pipeline', body).group(2, 1)
+    behind = [row.record.pk for row in client.get(unescape(address)).context["table"].rows]
     opportunities = Outcome.objects.filter(handoff__in=behind, kind="opportunity")
-    assert sum(opportunity.amount for opportunity in opportunities) == amount
+    assert sum(opportunity.amount for opportunity in opportunities) == int(amount.replace(",", ""))
