@@ -631,7 +631,7 @@ def test_a_draft_asks_as_often_for_thirty_commitments_as_for_three(desk, blank, 
             made = make_commitment(blank, "completeness", code=f"c-{number}", position=number)
             made.scope.create(field="source", operator="is", value="Webinar")
             make_step(made, "tell team", team=blank.agreement.marketing_team)
-        with django_assert_max_num_queries(43):
+        with django_assert_max_num_queries(45):
             assert desk.get(url).status_code == 200
 
 

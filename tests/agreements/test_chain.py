@@ -89,7 +89,7 @@ def test_what_may_change_gives_no_alarm(history, office, marketing, max_):
 
 def test_the_length_of_the_history_costs_no_more_queries(history, django_assert_num_queries):
     agreement = Agreement.objects.get(pk=history.pk)
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         chain.verify(agreement)
 
 

@@ -48,8 +48,8 @@ def test_what_is_to_be_signed_is_marked_against_what_is_in_force(second, rita, s
     assert re.search(r'Changes since <a href="[^"]*/versions/1/">version 1</a>, in force, are marked\.', text)
     assert f"hand over at least {MARKED} qualified leads a month" in text
     table = text[text.index("What changes") :]
-    assert '<span class="was">50 a month</span>' in table
-    assert '<span class="now">45 a month</span>' in table
+    assert '<span class="was" lang="en">50 a month</span>' in table
+    assert '<span class="now" lang="en">45 a month</span>' in table
     assert table.index("Version 1") < table.index("Version 2")
 
 
@@ -87,8 +87,8 @@ def test_a_draft_that_changes_nothing_says_so(version, rita, shown):
 def test_a_new_and_a_dropped_promise_say_so_in_a_word(second, rita, shown):
     second.commitments.filter(kind="first_response").update(code="other", title="Call at once")
     text = shown(rita, second)
-    assert '<li id="other" class="added"><span class="chip ok">New</span> <ins><b>Call at once</b>' in text
-    assert '<li class="removed"><span class="chip">Dropped</span> <del><b>first_response</b>' in text
+    assert '<li id="other" class="added"><span class="chip ok" lang="en">New</span> <ins><b>Call at once</b>' in text
+    assert '<li class="removed"><span class="chip" lang="en">Dropped</span> <del><b>first_response</b>' in text
     assert text.count('id="first-response"') == 0
 
 
