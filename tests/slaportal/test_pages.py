@@ -108,12 +108,12 @@ def test_logging_out_is_a_form_and_not_a_link(max_, client):
     ("who", "places"),
     [
         ("ron", ["Home", "My leads", "What counted for me", "Handoffs", "Agreements", "Rules"]),
-        ("mona", ["Home", "My leads", "What counted for me", "Handoffs", "Team", "Scorecards", "Recovery plans",
-                  "Agreements", "Rules"]),
-        ("sofia", ["Home", "Handoffs", "Handover", "Scorecards", "Recovery plans", "Agreements", "Rules"]),
-        ("vera", ["Home", "Handoffs", "Handover", "Scorecards", "Recovery plans", "Agreements", "Rules"]),
-        ("rita", ["Home", "Handoffs", "Team", "Handover", "Decisions", "Scorecards", "Recovery plans", "Agreements",
-                  "Rules", "Admin"]),
+        ("mona", ["Home", "My leads", "What counted for me", "Handoffs", "Team", "Scorecards", "Reviews",
+                  "Recovery plans", "Agreements", "Rules"]),
+        ("sofia", ["Home", "Handoffs", "Handover", "Scorecards", "Reviews", "Recovery plans", "Agreements", "Rules"]),
+        ("vera", ["Home", "Handoffs", "Handover", "Scorecards", "Reviews", "Recovery plans", "Agreements", "Rules"]),
+        ("rita", ["Home", "Handoffs", "Team", "Handover", "Decisions", "Scorecards", "Reviews", "Recovery plans",
+                  "Agreements", "Rules", "Admin"]),
     ],
 )  # fmt: skip
 def test_the_navigation_shows_what_the_role_may_open(who, places, request, client):

@@ -14,7 +14,7 @@ from agreements import signoff
 from agreements.models import Agreement, Version
 from leads.models import Assignment, Dispute, Handoff, Lead
 from leads.timekeeping import evaluate_handoffs
-from reports.models import RecoveryPlan, Scorecard
+from reports.models import RecoveryPlan, Review, Scorecard, Seal
 from slaportal import roles
 from slaportal.models import Absence, Heartbeat, Party, Team, User
 from slaportal.people import find_or_add
@@ -250,12 +250,16 @@ def world(version, rita, mona, ron, ruth):
     RecoveryPlan.objects.create(
         commitment=version.commitments.get(kind="volume"), month=date(2025, 3, 1), figures="", asked_at=MONDAY
     )
+    moments = dict.fromkeys(("starts_at", "due_at", "created_at", "changed_at"), MONDAY)
+    Review.objects.create(agreement=version.agreement, reason="Called", **moments)
+    moments = dict.fromkeys(("closes_at", "known_at", "sealed_at"), MONDAY)
+    Seal.objects.create(agreement=version.agreement, key="2025-02", number=1, text="{}", states=b"", **moments)
 
 
 EVERY_HANDOFF = {"of ron", "of ruth", "of nils", "of mona", "of nobody"}
 EVERY_LEAD = EVERY_HANDOFF | {"unmatched"}
 SEES = {
-    # who: agreements, versions, handoffs, leads, scorecards and recovery plans, people
+    # who: agreements, versions, handoffs, leads, scorecards (seals, recovery plans, reviews), people
     "rita": ("DACH inbound", {1, 2}, EVERY_HANDOFF, EVERY_LEAD, 1, True),
     "max_": ("DACH inbound", {1}, EVERY_HANDOFF, EVERY_LEAD, 1, True),
     "sofia": ("DACH inbound", {1}, EVERY_HANDOFF, EVERY_LEAD, 1, True),
@@ -281,7 +285,7 @@ def test_each_role_sees_what_its_work_needs(who, world, request):
     assert {row.handoff.lead.external_id for row in Dispute.objects.visible_to(user)} == handoffs
     assert {row.external_id for row in Lead.objects.visible_to(user)} == leads
     assert Scorecard.objects.visible_to(user).count() == scorecards
-    assert RecoveryPlan.objects.visible_to(user).count() == scorecards
+    assert {model.objects.visible_to(user).count() for model in (RecoveryPlan, Review, Seal)} == {scorecards}
     assert User.objects.visible_to(user).exists() is people
 
 
@@ -289,7 +293,7 @@ def test_the_table_above_has_every_role_and_every_model_that_has_such_a_question
     cast = {"rita": rita, "max_": max_, "sofia": sofia, "mona": mona, "ron": ron, "vera": vera}
     assert {role for who, user in cast.items() if who in SEES for role in user.role_names()} == set(roles.ROLES)
     asked = {model for model in apps.get_models() if hasattr(model._default_manager, "visible_to")}
-    assert asked == {Agreement, Version, Handoff, Lead, Dispute, Scorecard, RecoveryPlan, User}
+    assert asked == {Agreement, Version, Handoff, Lead, Dispute, Scorecard, RecoveryPlan, Review, Seal, User}
 
 
 def test_a_manager_sees_every_team_they_manage_and_no_handoff_twice(world, mona, sales):
