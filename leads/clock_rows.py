@@ -115,14 +115,15 @@ def _upsert_clocks(table: np.ndarray) -> np.ndarray:
     by_name["next_step"] = [None if number < 0 else number for number in by_name["next_step"]]
     rows = list(zip(*by_name.values(), strict=True))
     row = f"({', '.join(['%s'] * len(CLOCK_COLUMNS))})"
+    differing = 0
     with connection.cursor() as cursor:
-        if facts.is_postgresql():
-            # One statement for all, because each would be planned anew.
-            cursor.execute(_upsert(f"VALUES {', '.join([row] * len(rows))}"), list(chain.from_iterable(rows)))
-        else:
-            cursor.executemany(_upsert(f"VALUES {row}"), rows)
-        # How many rows differed is known, but not which.
-        return table["handoff_id"] if cursor.rowcount else table["handoff_id"][:0]
+        # Few statements: PostgreSQL plans each anew, and SQLite keeps a journal of its own for each.
+        for begin in range(0, len(rows), COPY_FROM):
+            some = rows[begin : begin + COPY_FROM]
+            cursor.execute(_upsert(f"VALUES {', '.join([row] * len(some))}"), list(chain.from_iterable(some)))
+            differing += cursor.rowcount
+    # How many rows differed is known, but not which.
+    return table["handoff_id"] if differing else table["handoff_id"][:0]
 
 
 # COPY's binary format: a header, then per row the number of fields and per field its length and bytes.
