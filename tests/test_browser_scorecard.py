@@ -169,6 +169,8 @@ def is_list(href: str) -> bool:
 def number_of(link: dict) -> int:
     """The count that a link says, or `A_SET` for a share, a median or a sum of money."""
     words = r"(\d[\d,]*) (?:met|missed|open|excluded)"
+    if link["text"] == "0":
+        return 0
     if not link["isSet"]:
         found = re.findall(r"\d[\d,]*", link["label"] or link["text"])[:1]
         assert found, link

@@ -1,6 +1,7 @@
 """The demo tells one story for every seed and whenever it ends, through the verbs, and leaves nothing else behind."""
 
 import random
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from io import StringIO
@@ -206,7 +207,8 @@ class TestOnAWorkingDay:
         lines = told[1].splitlines()
         assert lines[0].split() == ["2024-12", "2025-01", "2025-02", "2025-03", "2025-04", "2025-05", "2025-06"]
         volume = next(line for line in lines if "MQLs a month" in line)
-        assert [volume.count("✗"), volume.count("✓")] == [4, 3]
+        # The seventh month runs, and may not have reached its number yet.
+        assert re.findall("[✗✓]", volume)[:6] == ["✗"] * 4 + ["✓"] * 2
         for role, email in demo_cast.logins():
             assert any(role in line and email in line for line in lines)
             user = User.objects.get(email=email)
