@@ -162,8 +162,10 @@ class RecoveryPlanQuerySet(models.QuerySet):
     """Questions asked of recovery plans."""
 
     def visible_to(self, user: User) -> Self:
-        """Both sides and whoever watches them see every plan."""
-        return self if user.has_perm("reports.view_recoveryplan") else self.none()
+        """Both sides and whoever watches them see every plan; anybody sees those that they own or do something for."""
+        if user.has_perm("reports.view_recoveryplan"):
+            return self
+        return self.filter(Q(owner=user) | Q(pk__in=PlanAction.objects.filter(who=user).values("plan")))
 
     def running(self) -> Self:
         """Plans whose number has not come back."""

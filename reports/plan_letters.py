@@ -6,7 +6,6 @@ Worded when it is sent; None where it no longer holds. What asks for a plan and 
 
 from collections.abc import Sequence
 
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from reports.models import RecoveryPlan
@@ -29,7 +28,7 @@ def handed_on(notices: Sequence[Notice]) -> list[Letter | None]:
             continue
         subject = _("The recovery plan for “%(promise)s” is yours now") % {"promise": plan.commitment}
         paragraphs = (_("It stood at %(figures)s.") % {"figures": plan.figures}, str(plan.commitment.version.agreement))
-        letters.append(Letter(subject, paragraphs, _("Open the plan"), _link(plan, notice)))
+        letters.append(Letter(subject, paragraphs, _("Open the plan"), _link(plan)))
     return letters
 
 
@@ -45,21 +44,21 @@ def closed(notices: Sequence[Notice]) -> list[Letter | None]:
             % {"evidence": plan.closing, "figures": plan.figures},
             str(plan.commitment.version.agreement),
         )
-        letters.append(Letter(subject, paragraphs, _("Open the plan"), _link(plan, notice)))
+        letters.append(Letter(subject, paragraphs, _("Open the plan"), _link(plan)))
     return letters
 
 
 def action(notices: Sequence[Notice]) -> list[Letter | None]:
     """That something is to be done by the reader, while it is."""
-    return [_action(one, notice, _("To do until %(day)s: %(what)s")) for notice, one in _actions(notices)]
+    return [_action(one, _("To do until %(day)s: %(what)s")) for one in _actions(notices)]
 
 
 def overdue(notices: Sequence[Notice]) -> list[Letter | None]:
     """That something was to be done until a day that is over."""
-    return [_action(one, notice, _("Overdue since %(day)s: %(what)s")) for notice, one in _actions(notices)]
+    return [_action(one, _("Overdue since %(day)s: %(what)s")) for one in _actions(notices)]
 
 
-def _action(one: PlanAction, notice: Notice, subject: str) -> Letter | None:
+def _action(one: PlanAction, subject: str) -> Letter | None:
     if one.done_at or one.dropped_at or one.plan.closed_at:
         return None
     paragraphs = (
@@ -68,19 +67,19 @@ def _action(one: PlanAction, notice: Notice, subject: str) -> Letter | None:
         str(one.plan.commitment.version.agreement),
     )
     words = subject % {"day": formats.short_day(one.due_on), "what": one.what}
-    return Letter(words, paragraphs, _("Open the plan"), _link(one.plan, notice))
+    return Letter(words, paragraphs, _("Open the plan"), _link(one.plan))
 
 
-def _link(plan: RecoveryPlan, notice: Notice) -> str:
-    may_open = notice.recipient is None or notice.recipient.has_perm("reports.view_recoveryplan")
-    return plan.get_absolute_url() if may_open else reverse("home")
+def _link(plan: RecoveryPlan) -> str:
+    """Its page, which the people asked here may open: leaders, RevOps, its owner, and who does something for it."""
+    return plan.get_absolute_url()
 
 
 def _plans(notices: Sequence[Notice]) -> dict[int, RecoveryPlan]:
     return RecoveryPlan.objects.select_related(*PLAN).in_bulk({notice.about for notice in notices})
 
 
-def _actions(notices: Sequence[Notice]) -> list[tuple[Notice, PlanAction]]:
+def _actions(notices: Sequence[Notice]) -> list[PlanAction]:
     rows = PlanAction.objects.select_related("who", *(f"plan__{name}" for name in PLAN))
     found = rows.in_bulk({notice.about for notice in notices})
-    return [(notice, found[notice.about]) for notice in notices]
+    return [found[notice.about] for notice in notices]

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 
 from leads.models import Handoff
 from leads.periods import parse
@@ -272,3 +273,15 @@ def test_the_months_of_an_agreement_say_the_verdict_of_the_last_version_that_has
     assert recovery_watch.is_kept(months.lines(parse("2025-03"))["first-response"])
     assert not recovery_watch.is_missed(months.lines(parse("2025-02")).get("first-response"))
     assert Handoff.objects.count() == 10
+
+
+def test_a_rep_who_does_something_for_a_plan_ticks_it_off_and_no_other_rep_opens_it(client, plan, sofia, ron, ruth):
+    action = recovery.add_action(plan, what="Call", who=ron, due_on=date(2025, 3, 24), by=sofia, now=CLOSED[2])
+    finish = reverse("finish_plan_action", args=[plan.pk, action.pk])
+    for person, status in ((ruth, 403), (ron, 200)):
+        client.force_login(person)
+        assert client.get(plan.get_absolute_url()).status_code == status
+        assert client.get(reverse("recovery_plans")).status_code == 403
+        assert client.post(finish, follow=True).status_code == status
+    action.refresh_from_db()
+    assert action.done_by == ron
