@@ -12,7 +12,7 @@ from reports.plans import CheckIn, PlanAction
 
 @dataclass(frozen=True)
 class Action:
-    """An action, with what has become of it: done, dropped, overdue, or standing."""
+    """An action, with what has become of it: done, dropped, overdue, standing; moot once its plan is closed."""
 
     action: PlanAction
     word: str
@@ -42,7 +42,7 @@ def of(plan: RecoveryPlan, *, now: datetime) -> Shown:
         team=recovery.team_name(plan.commitment, agreement),
         present=_running(plan, months),
         in_the_end=recovery_watch.figures(own) if own and plan.period.end(agreement.zone) <= now else "",
-        actions=[Action(one, _word(one, today)) for one in plan.actions.select_related("who", "done_by")],
+        actions=[Action(one, _word(one, plan, today)) for one in plan.actions.select_related("who", "done_by")],
         months=[one for one in check_ins if one.month],
         notes=[one for one in reversed(check_ins) if one.by_id],
         is_moot=plan.closed_at is None and recovery.is_moot(plan, now=now),
@@ -61,9 +61,11 @@ def _running(plan: RecoveryPlan, months: recovery_watch.Months) -> str:
     return recovery_watch.figures(line) if line else "–"
 
 
-def _word(action: PlanAction, today: date) -> str:
+def _word(action: PlanAction, plan: RecoveryPlan, today: date) -> str:
     if action.done_at:
         return "done"
     if action.dropped_at:
         return "dropped"
+    if plan.closed_at:
+        return "moot"
     return "overdue" if action.due_on < today else "standing"

@@ -145,7 +145,7 @@ def _open(commitment: Commitment, months: Months, month: Period, reached: str, t
         return 0
     key = f"missed:{commitment.pk}:{month.key}"
     recovery.ask(
-        commitment, agreement, month=month.first_day, figures=f"{reached}, {month.label}", key=key, now=months.now,
+        commitment, agreement, month=month.first_day, figures=reached, key=key, now=months.now,
         trigger=trigger,
     )  # fmt: skip
     return 1
