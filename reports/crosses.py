@@ -6,12 +6,14 @@ that somebody asks for are counted when they do.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
+from functools import cache
 from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.db.models import Count, F, Q
-from django.db.models.functions import ExtractHour, ExtractIsoWeekDay, ExtractIsoYear, ExtractWeek
+from django.db.models import Count, DateField, F, Q
+from django.db.models.functions import ExtractHour, ExtractIsoWeekDay, TruncWeek
 from django.utils.translation import gettext
 
 from agreements import terms
@@ -68,7 +70,9 @@ def cross(agreement: Agreement, period: Period, commitment_pk: int, *, rows: str
     by_row, by_column = (_summed([pair[side] for pair in counts], table) for side in (0, 1))
     labels = values.labels({rows: by_row, columns: by_column})
     down, across = values.ranked(rows, by_row, labels), values.ranked(columns, by_column, labels)
-    cells = {pair: judged(states) for pair, states in counts.items()}
+    # Most of many cells have few handoffs, and say the same as others.
+    alike = cache(judged)
+    cells = {pair: alike(states) for pair, states in counts.items()}
     return Cross(
         commitment=commitment_pk,
         rows=rows,
@@ -88,12 +92,12 @@ def _counted(
     """Handoffs by state for each pair of values that occurs."""
     begun, zone = "handoff__qualified_at", agreement.zone
     columns_of = {
-        **{name: [F(f"handoff__{name}")] for name in counting.TEXTS},
-        "team": [F("charged_to__team")],
-        "rep": [F("charged_to__owner")],
-        "weekday": [ExtractIsoWeekDay(begun, tzinfo=zone)],
-        "hour": [ExtractHour(begun, tzinfo=zone)],
-        "week": [ExtractIsoYear(begun, tzinfo=zone), ExtractWeek(begun, tzinfo=zone)],
+        **{name: F(f"handoff__{name}") for name in counting.TEXTS},
+        "team": F("charged_to__team"),
+        "rep": F("charged_to__owner"),
+        "weekday": ExtractIsoWeekDay(begun, tzinfo=zone),
+        "hour": ExtractHour(begun, tzinfo=zone),
+        "week": TruncWeek(begun, output_field=DateField(), tzinfo=zone),
     }
     clocks = Clock.objects.deciding().filter(
         commitment=commitment,
@@ -102,15 +106,13 @@ def _counted(
         handoff__qualified_at__lt=period.end(zone),
     )
     by_state = {name: Count("pk", filter=Q(state=state)) for state, name in enumerate(counting.STATES)}
-    first, second = columns_of[rows], columns_of[columns]
-    split, ends = len(first), len(first) + len(second)
-    grouped = clocks.order_by().values_list(*first, *second).annotate(**by_state)
+    grouped = clocks.order_by().values_list(columns_of[rows], columns_of[columns]).annotate(**by_state)
     # Taken as columns, as they come: to look at each of perhaps 20,000 rows by itself takes longer than to count them.
     with connection.cursor() as cursor:
         cursor.execute(*grouped.query.sql_with_params())
-        read = list(zip(*cursor.fetchall(), strict=True)) or [()] * (ends + len(counting.STATES))
-    pairs = zip(_texts(rows, read[:split]), _texts(columns, read[split:ends]), strict=True)
-    return dict(zip(pairs, zip(*read[ends:], strict=True), strict=True))
+        down, across, *states = list(zip(*cursor.fetchall(), strict=True)) or [()] * (2 + len(counting.STATES))
+    pairs = zip(_texts(rows, down), _texts(columns, across), strict=True)
+    return dict(zip(pairs, zip(*states, strict=True), strict=True))
 
 
 def _summed(names: Sequence[str], table: np.ndarray) -> dict[str, list[int]]:
@@ -122,9 +124,14 @@ def _summed(names: Sequence[str], table: np.ndarray) -> dict[str, list[int]]:
     return dict(zip(places, found.tolist(), strict=True))
 
 
-def _texts(name: str, columns: Sequence[Sequence[Any]]) -> list[str]:
-    """The values of a dimension as text, blank where there is none; a week comes as two columns, year and number."""
+def _texts(name: str, column: Sequence[Any]) -> list[str]:
+    """The values of a dimension as text, blank where there is none; a week is given by its Monday."""
+    known = {key: "" if key is None else str(key) for key in set(column)}
     if name == "week":
-        return [f"{year}-W{week:02}" for year, week in zip(*columns, strict=True)]
-    known = {key: "" if key is None else str(key) for key in set(columns[0])}
-    return [known[key] for key in columns[0]]
+        known = {key: _week(date.fromisoformat(day[:10])) for key, day in known.items()}
+    return [known[key] for key in column]
+
+
+def _week(monday: date) -> str:
+    year, week, _ = monday.isocalendar()
+    return f"{year}-W{week:02}"
