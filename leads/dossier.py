@@ -249,7 +249,7 @@ def _owed(handoff: Handoff, now: datetime) -> list[Clock]:
         and (not handoff.ended_at or (clock.state == clocks.OPEN and clock.due_at > now))
         and (not clock.subject or (clock.charged_to and clock.charged_to.owner_id == handoff.owner_id))
     ]
-    return sorted(owed, key=lambda clock: (clock.due_at, clock.pk))
+    return sorted(owed, key=lambda clock: (clock.due_at, clock.commitment_id, clock.pk))
 
 
 def _hours(promise: Promise, agreed: Terms) -> str:

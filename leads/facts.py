@@ -138,7 +138,7 @@ def load(
     `promises` gives each commitment of the version, by its id, its index in the terms; `steps` says of each step, by
     its id, of which promise it is and which of its steps.
     """
-    given, parameters = picked(ids)
+    given, parameters = _begun(ids)
     asked = dict(ASKED)
     if promises:
         asked["exclusions"] = EXCLUSIONS
@@ -174,11 +174,21 @@ def tries(ids: Sequence[int]) -> np.ndarray:
     """The attempts that count as tries at contact (rule A3), by handoff (`row` is its id) and in order; `outcome` is
     its place among `OUTCOMES`.
     """
-    given, parameters = picked(ids)
+    given, parameters = _begun(ids)
     sql = _attempts("f.entered_at", f", {_coded('f.outcome', OUTCOMES)}")
     found = columns(sql, parameters, TRY, given=given)
     found = found[found["outbound"]]
     return found[np.lexsort((found["id"], found["at"], found["row"]))]
+
+
+def _begun(ids: Sequence[int]) -> tuple[str, list[object]]:
+    """Besides `picked(id)`, what attempts are held against: `begun` has each handoff's beginning, lead and person."""
+    given, parameters = picked(ids)
+    return (
+        f"{given}, begun AS (SELECT h.id, h.lead_id, h.qualified_at, l.contact_id, l.email FROM picked "
+        "JOIN leads_handoff h ON h.id = picked.id JOIN leads_lead l ON l.id = h.lead_id)",
+        parameters,
+    )
 
 
 def _attempts(entered: str, more: str = "") -> str:
@@ -186,17 +196,16 @@ def _attempts(entered: str, more: str = "") -> str:
     human = f"NOT f.automated AND f.channel <> '{Channel.NOTE}'"
     two_way = ", ".join(f"'{outcome}'" for outcome in TWO_WAY)
     select = (
-        f"SELECT h.id, f.at, f.id, {entered}, {human} AND f.direction = '{Direction.OUTBOUND}', "
-        f"{human} AND f.outcome IN ({two_way}){more} FROM picked JOIN leads_handoff h ON h.id = picked.id "
+        f"SELECT b.id, f.at, f.id, {entered}, {human} AND f.direction = '{Direction.OUTBOUND}', "
+        f"{human} AND f.outcome IN ({two_way}){more} FROM begun b JOIN leads_attempt f ON"
     )
-    begun = "WHERE f.voided_at IS NULL AND f.at >= h.qualified_at"
-    lead = "JOIN leads_lead l ON l.id = h.lead_id JOIN leads_attempt f ON f.lead_id IS NULL"
+    begun = "WHERE f.voided_at IS NULL AND f.at >= b.qualified_at"
     return " UNION ALL ".join(
         (
-            f"{select} JOIN leads_attempt f ON f.lead_id = h.lead_id {begun}",
-            f"{select} {lead} AND NOT (f.contact_id = '') AND f.contact_id = l.contact_id {begun}",
-            f"{select} {lead} AND NOT (f.email = '') AND f.email = l.email {begun} "
-            "AND NOT (f.contact_id <> '' AND f.contact_id = l.contact_id)",
+            f"{select} f.lead_id = b.lead_id {begun}",
+            f"{select} f.lead_id IS NULL AND NOT (f.contact_id = '') AND f.contact_id = b.contact_id {begun}",
+            f"{select} f.lead_id IS NULL AND NOT (f.email = '') AND f.email = b.email {begun} "
+            "AND NOT (f.contact_id <> '' AND f.contact_id = b.contact_id)",
         )
     )
 

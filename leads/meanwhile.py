@@ -84,10 +84,10 @@ def why(decision: Disposition) -> str:
 
 
 def ended(handoff: Handoff, *, reader: User, now: datetime, zone: ZoneInfo) -> str:
-    """How a handoff ended: “Rejected by Mona, 10:42: Duplicate”."""
+    """Who decided that a handoff ended: “Rejected by Mona, 10:42: Duplicate”; blank where nobody did."""
     last = handoff.dispositions.valid().exclude(verdict=Verdict.ACCEPTED).select_related("by", "reason").last()
     if last is None:
-        return handoff.get_stage_display()
+        return ""
     who = _("you") if last.by == reader else last.by or _("the system of record")
     words = _("%(did)s by %(who)s, %(at)s") % {
         "did": last.get_verdict_display(),

@@ -170,24 +170,28 @@ def _cardinal(number: int) -> str:
     return str(CARDINALS[number - 1]) if number <= len(CARDINALS) else str(number)
 
 
-def due(at: datetime, *, now: datetime, zone: ZoneInfo, is_missed: bool = False) -> Due:
-    """“41 min”, “Tue 10:40” or “12 Mar”; red once it is missed, amber within the hour."""
+def due(at: datetime, *, now: datetime, zone: ZoneInfo, is_missed: bool = False, language: str | None = None) -> Due:
+    """“41 min”, “Tue 10:40” or “12 Mar”; red once it is missed, amber within the hour.
+
+    A list gives the language that is spoken now, because to ask for it takes as long as to find the words.
+    """
+    language = language or get_language()
     local, is_late = at.astimezone(zone), is_missed or at < now
     is_today = local.date() == now.astimezone(zone).date()
     if is_today:
         words = duration(abs(at - now)) + (f"{NBSP}{_('late')}" if is_late else "")
     else:
-        words = in_short(at, now=now, zone=zone).replace(" ", NBSP)
+        words = in_short(at, now=now, zone=zone, language=language).replace(" ", NBSP)
         words = _("since %(moment)s") % {"moment": words} if is_late else words
     tone = "bad" if is_late else "warn" if at <= now + SOON else ""
-    exact = f"{_day(local.date(), get_language())}, {local:%H:%M:%S} ({zone.key})"
+    exact = f"{_day(local.date(), language)}, {local:%H:%M:%S} ({zone.key})"
     return Due(at, words, tone, exact, local.isoformat(), ticks=is_today or timedelta() <= at - now <= SOON)
 
 
-def in_short(at: datetime, *, now: datetime, zone: ZoneInfo) -> str:
-    """“9:14” today, “Tue 10:40” within a week, else “12 Mar”."""
+def in_short(at: datetime, *, now: datetime, zone: ZoneInfo, language: str | None = None) -> str:
+    """“9:14” today, “Tue 10:40” within a week, else “12 Mar”, in the language that is spoken now (as `due` has it)."""
     local = at.astimezone(zone).replace(tzinfo=None, second=0, microsecond=0)
-    return _minute(local, now.astimezone(zone).date(), get_language())
+    return _minute(local, now.astimezone(zone).date(), language or get_language())
 
 
 # A list says the same days and minutes at each look, in every line, and a language always says them alike.

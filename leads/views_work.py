@@ -13,7 +13,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
@@ -56,7 +55,7 @@ def my_leads(request: HttpRequest) -> HttpResponse:
         "rows": worklist.rows(page.object_list, now=now, zone=zone),
         "words": worklist.words(),
         "narrow": narrow,
-        "choices": _choices(mine, request.GET),
+        "choices": _choices(request.user, request.GET),
         "is_narrowed": is_narrowed,
         "tabs": _tabs(request.GET, listed, asked.get("group", "")),
         "total": len(listed),
@@ -68,10 +67,9 @@ def my_leads(request: HttpRequest) -> HttpResponse:
     return render(request, "leads/my_leads.html", context, status=200 if narrow.is_valid() else 400)
 
 
-def _choices(mine: QuerySet[Handoff], given: QueryDict) -> list[tuple[str, str, list[tuple[str, str]], str]]:
+def _choices(user: User, given: QueryDict) -> list[tuple[str, str, list[tuple[str, str]], str]]:
     """What the list can be narrowed by, as (name, label, choices, what is chosen)."""
-    pairs = list(mine.values_list("source", "segment").distinct())
-    sources, segments = (sorted({pair[place] for pair in pairs} - {""}, key=str.casefold) for place in (0, 1))
+    sources, segments = worklist.origins(user)
     return [
         ("source", _("Source"), [(one, one) for one in sources], given.get("source", "")),
         ("segment", _("Segment"), [(one, one) for one in segments], given.get("segment", "")),

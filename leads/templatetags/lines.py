@@ -62,7 +62,7 @@ def time_left(row: Row, words: Mapping[str, str]) -> SafeString:
 
 def _reach(row: Row) -> str:
     """Links to call and to write."""
-    phone, email = escape(row.handoff.lead.phone), escape(row.handoff.lead.email)
+    phone, email = escape(row.seen.phone), escape(row.seen.email)
     return (PHONE.format(phone, phone) if phone else "") + (EMAIL.format(email, email) if email else "")
 
 

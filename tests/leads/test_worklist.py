@@ -49,7 +49,7 @@ def test_my_leads_come_in_the_order_in_which_they_can_still_be_kept(client, vers
     travel.move_to(MONDAY + 2 * HOUR + timedelta(minutes=15))
     client.force_login(ron)
     response = client.get(reverse("my_leads"))
-    rows = [(str(row.handoff), row.group.label, row.owed and row.owed.due.tone) for row in response.context["rows"]]
+    rows = [(row.name, row.group.label, row.owed and row.owed.due.tone) for row in response.context["rows"]]
     assert rows == [
         ("soon", "Now", "warn"),
         ("overdue", "Now", "bad"),
