@@ -140,7 +140,7 @@ def shown(value: Any) -> str:
         case dict():
             return "(an object)"
         case str():
-            text = "".join("�" if _is_hidden(character) else character for character in value[: SHORT + 1])
+            text = _in_sight(value[: SHORT + 1])
         case Decimal():
             text = str(value)
         case _:
@@ -148,9 +148,13 @@ def shown(value: Any) -> str:
     return f"“{text if len(text) <= SHORT else text[: SHORT - 1] + '…'}”"
 
 
+def _in_sight(text: str) -> str:
+    return "".join("�" if _is_hidden(character) else character for character in text)
+
+
 def hint(given: str, known: Iterable[str]) -> str:
     """What was probably meant, or all that there is."""
-    known = [name for name in islice(known, MOST_KNOWN) if name]
+    known = [_in_sight(name) for name in islice(known, MOST_KNOWN) if name]
     close = get_close_matches(given[:SHORT], known, n=1)
     return f"Did you mean “{close[0]}”?" if close else f"Known are {', '.join(known) or 'none'}."
 

@@ -612,6 +612,14 @@ def test_everything_that_is_wrong_is_said_together(rich):
     ]
 
 
+def test_what_is_known_is_told_without_what_nobody_can_see(rich):
+    data = exported(rich)
+    data["calendars"] = {"\x1f": None}
+    with pytest.raises(Refused) as refused:
+        imported(rich.agreement, data)
+    assert "– calendar “Office” is not among the calendars of the file. Known are �." in str(refused.value).splitlines()
+
+
 def test_no_more_than_twenty_complaints_are_listed(rich):
     data = changed(exported(rich), "definition", "required_fields", to=["fax"] * 5000)
     with pytest.raises(Refused) as refused:
