@@ -77,7 +77,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         # A test with committed data empties the tables afterwards; the roles that migrations granted must come back.
         if asks_to_commit(item):
             item.add_marker(pytest.mark.django_db(transaction=True, serialized_rollback=True), append=False)
-    items[:] = together(items)
+    items[:] = together(sorted(items, key=turn))
+
+
+def turn(item: pytest.Item) -> tuple[bool, bool, bool]:
+    """When it is a test's turn. What commits comes late, as it leaves the tables empty; browsers come last, as
+    Playwright's event loop stays in the thread from then on.
+    """
+    is_browsing, is_long = (bool(item.get_closest_marker(name)) for name in ("browser", "long"))
+    return is_browsing, asks_to_commit(item), not is_long
 
 
 @pytest.fixture(scope="session")

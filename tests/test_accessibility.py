@@ -30,6 +30,7 @@ from tests.test_browser import browser_type_launch_args, log_in  # noqa: F401 (a
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.embedded,
+    pytest.mark.long,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
 ]
 

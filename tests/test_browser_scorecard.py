@@ -29,6 +29,7 @@ from tests.test_browser import browser_type_launch_args, log_in, quiet  # noqa: 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.embedded,
+    pytest.mark.long,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
 ]
 
@@ -217,6 +218,13 @@ def told(history, rita, ron, ruth) -> Agreement:  # noqa: F811 (the fixture)
     return history
 
 
+@pytest.fixture
+def lists(client, vera) -> Client:
+    """Opens lists as somebody who has nothing to work with in them, which takes half the time."""
+    client.force_login(vera)
+    return client
+
+
 def pages_of(agreement: Agreement, key: str) -> list[str]:
     """The scorecard with each of its break-downs, compared and crossed."""
     card = reverse("scorecard", args=[agreement.pk, key])
@@ -229,18 +237,9 @@ def pages_of(agreement: Agreement, key: str) -> list[str]:
     ]
 
 
-def test_every_number_opens_to_as_many_handoffs_as_it_says(
-    quiet,
-    live_server,
-    client,
-    told,
-    rita,
-    ruth,
-    vera,  # noqa: F811
-):
+def test_every_number_opens_to_as_many_handoffs_as_it_says(quiet, live_server, lists, told, rita, ruth):  # noqa: F811
     log_in(quiet, live_server.url, rita)
-    client.force_login(vera)  # whose lists have nothing to work with, and take half the time
-    live, now = Reader(quiet, live_server.url, client), timezone.now()
+    live, now = Reader(quiet, live_server.url, lists), timezone.now()
     month = Period.current(MONTH, now, told.zone).key
     others = [reverse("scorecard", args=[told.pk, key]) for key in (month, "2024-12")]
     for path in (*pages_of(told, KEY), *others, reverse("scorecards"), "/"):
@@ -250,7 +249,7 @@ def test_every_number_opens_to_as_many_handoffs_as_it_says(
     sealing.seal_due(now=SEALED)
     exclude_a_miss(ruth, decider=rita, now=now)
     scorecards.store(told, parse(KEY), now=now)
-    sealed = Reader(quiet, live_server.url, client)
+    sealed = Reader(quiet, live_server.url, lists)
     card = reverse("scorecard", args=[told.pk, KEY])
     for path in (f"{card}?by=source", f"{card}?by=rep", reverse("seal", args=[told.pk, KEY, 1])):
         sealed.read(path)

@@ -302,6 +302,8 @@ WAYS: tuple[Callable[..., str], ...] = (
 )  # fmt: skip
 
 
+@pytest.mark.embedded
+@pytest.mark.long
 def test_three_hundred_tamperings_with_the_triggers_off_are_all_found(history, settings):
     chance, found, missed = random.Random(20261126), Counter(), []
     with triggers_off():
@@ -527,6 +529,7 @@ def test_an_unknown_agreement_is_said(history):
 # --- Before there was a chain -------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_version_that_was_signed_before_there_was_a_chain_verifies_and_is_frozen_still(history):
     """The migrations go back to before, with signed rows in the tables, and forward again; ladders came later still.

@@ -642,6 +642,7 @@ def places(value: object, path: tuple = ()) -> list[tuple]:
     return [path, *(found for key, item in inner for found in places(item, (*path, key)))]
 
 
+@pytest.mark.long
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_stands_in_a_file_is_refused_with_sentences_or_becomes_a_draft_that_reads(rich, data):

@@ -69,6 +69,7 @@ def signing(version: Version, leader, **overrides) -> Callable[[], Signature]:
     return lambda: signoff.sign(version, signer=leader, **given)
 
 
+@pytest.mark.long
 def test_both_leaders_sign_in_the_same_instant_and_the_version_is_agreed_exactly_once(proposals, max_, sofia):
     for round_ in range(MANY):
         now = MONDAY + timedelta(minutes=round_)

@@ -83,6 +83,7 @@ def counted(model: type[Model], *names: str) -> dict[tuple, int]:
 
 @pytest.mark.skipif(not EXPORT.exists(), reason="the real CRM export is not here")
 @pytest.mark.embedded
+@pytest.mark.long
 @pytest.mark.django_db
 def test_the_real_export_is_measured_as_documented():
     out = io.StringIO()

@@ -98,6 +98,7 @@ def assert_work_waits(now: datetime) -> None:
 
 
 @pytest.mark.embedded
+@pytest.mark.long
 @pytest.mark.django_db
 @pytest.mark.parametrize(("seed", "end"), list(enumerate(ENDS.values())), ids=list(ENDS))
 def test_the_story_is_the_same_whenever_it_ends(seed, end):
@@ -107,6 +108,7 @@ def test_the_story_is_the_same_whenever_it_ends(seed, end):
 
 
 @pytest.mark.embedded
+@pytest.mark.long
 @pytest.mark.django_db
 def test_the_same_seed_tells_the_same_and_another_seed_something_else():
     def told(seed: int) -> dict[str, list]:

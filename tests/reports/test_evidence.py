@@ -107,6 +107,8 @@ def sets(body: str) -> set[tuple[str, str]]:
     return {(re.sub(r"<[^>]+>", "", text).replace("\xa0", " "), unescape(address)) for address, text in links}
 
 
+# On SQLite tests/test_browser_scorecard.py opens all of them.
+@pytest.mark.postgresql
 @pytest.mark.parametrize(
     ("key", "by", "begins", "at_least"),
     [

@@ -334,6 +334,9 @@ def test_who_has_notices_cannot_be_deleted(max_):
 def test_the_sweep_the_alarms_and_the_bell_read_their_partial_indexes(max_, query, index):
     post("proposed:7", max_)
     with connection.cursor() as cursor:
+        # Of one row every index is as good as another: which is chosen would depend on statistics.
+        for other in {"notice_due", "notice_waiting", "notice_failed", "notice_bell"} - {index}:
+            cursor.execute(f"DROP INDEX {other}")
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL enable_seqscan = off")
             cursor.execute("SET LOCAL enable_sort = off")

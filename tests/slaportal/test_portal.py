@@ -75,6 +75,7 @@ def database(environment) -> Path:
 
 
 @pytest.mark.embedded
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize(("how", "again"), [(signal.SIGTERM, False), (signal.SIGINT, True)])
 def test_the_portal_starts_answers_and_stops_with_no_process_left_behind(environment, database, migrated, how, again):
