@@ -63,6 +63,7 @@ VERDICTS = {
     "rejected": ("rejected",),
     "undecided": ("mql",),
 }
+# On PostgreSQL the index lead_words (migration 0016) finds parts of them.
 SEARCHED = ("name", "company", "email")
 LONGEST_SEARCH = 100
 

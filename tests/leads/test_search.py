@@ -1,9 +1,11 @@
 """One search over what a person may see."""
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 
-from leads import search
+from leads import filters, search
+from leads.models import Lead
 from tests.conftest import receive
 
 pytestmark = pytest.mark.django_db
@@ -58,3 +60,11 @@ def test_the_page_answers_whatever_is_asked(leads, client, rita, query, status):
 def test_the_search_stands_on_every_page(client, rita, db):
     client.force_login(rita)
     assert reverse("search") in client.get(reverse("numbers")).content.decode()
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("field", filters.SEARCHED)
+def test_parts_of_words_are_found_by_an_index(leads, field):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    assert "lead_words" in Lead.objects.order_by().filter(**{f"{field}__icontains": "ord"}).explain()
