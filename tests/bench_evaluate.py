@@ -5,13 +5,11 @@ and drops it. The baseline reads the same columns in the same way and COPYs the 
 the ratio says what locking, deciding and storing range by range cost on top.
 """
 
-import os
 import sys
 import time
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
-import django
+import benches
 import numpy as np
 
 HANDOFFS = 100_000
@@ -23,24 +21,10 @@ LADDER = ((50, "tell owner"), (80, "tell manager"), (100, "tell manager"), (150,
 
 
 def main() -> int:
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "slaportal.settings")
-    django.setup()
-    from django.db import connection
-    from django.test.utils import setup_test_environment, teardown_test_environment
-
-    if connection.vendor != "postgresql":
-        print("This bench needs PostgreSQL: set DATABASE_URL=postgres://….")
-        return 2
-    setup_test_environment()
-    name = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
+    benches.set_up()
+    with benches.own_database("bench_evaluate"):
         fill()
         return compare()
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
-        teardown_test_environment()
 
 
 def fill() -> None:
@@ -48,34 +32,27 @@ def fill() -> None:
 
     Those with a limit have a ladder of four steps, of which the first two of every third handoff came due already.
     """
-    from agreements import terms
-    from agreements.models import Agreement, Status, Step, Version
+    from agreements.models import Commitment, Step
     from leads.models import Assignment, Attempt, Disposition, Escalation, Handoff, Lead, ReasonCode
-    from slaportal.models import Party, Team, User
-    from tests.conftest import make_calendar, make_commitment
+    from slaportal.models import User
+    from tests.conftest import make_calendar
 
-    marketing = Team.objects.create(name="Marketing", party=Party.MARKETING)
-    sales = Team.objects.create(name="Sales", party=Party.SALES)
+    marketing, (sales,) = benches.teams()
     reps = [User.objects.create(email=f"rep{n}@example.com", name=f"Rep {n}", team=sales) for n in range(40)]
-    agreement = Agreement.objects.create(name="Bench", marketing_team=marketing, sales_team=sales)
-    office = make_calendar(country="DE")
-    version = Version.objects.create(agreement=agreement, number=1, calendar=office, wanted_from=date(2024, 12, 1))
-    for kind, fields in {
+
+    def climb(commitment: Commitment) -> None:
+        for position, (share, action) in enumerate(LADDER if commitment.limit else ()):
+            Step.objects.create(commitment=commitment, share=share, action=action, position=position)
+
+    promises = {
         "volume": {"target": 8000},
         "acceptance": {"limit": 24, "unit": "hours"},
         "first_response": {},
         "attempts": {},
         "acceptance_rate": {},
-    }.items():
-        commitment = make_commitment(version, kind, **fields)
-        if commitment.limit:
-            for position, (share, action) in enumerate(LADDER):
-                Step.objects.create(commitment=commitment, share=share, action=action, position=position)
-    version.terms, version.terms_hash = terms.freeze(version, now=NOW)
-    version.status = Status.PROPOSED
-    version.save()
-    version.status, version.agreed_at, version.effective_from = Status.AGREED, NOW, datetime(2024, 12, 1, tzinfo=UTC)
-    version.save()
+    }
+    since = datetime(2024, 12, 1, tzinfo=UTC)
+    version = benches.agreed(marketing, sales, promises, calendar=make_calendar(country="DE"), since=since, also=climb)
 
     dice = np.random.default_rng(7)
     begun = [
@@ -92,7 +69,7 @@ def fill() -> None:
         (
             Handoff(
                 lead=lead,
-                agreement=agreement,
+                agreement=version.agreement,
                 version=version,
                 qualified_at=lead.received_at,
                 in_scope=31,

@@ -10,7 +10,7 @@ against the GROUP BY that it rests on. What a scorecard says beside its promises
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import combinations
 from statistics import median
 
@@ -36,21 +36,14 @@ def main() -> int:
 
 def fill() -> None:
     """Two years of an agreement with six promises, a clock for each on every handoff; 500 are open for the reader."""
-    from agreements import terms
-    from agreements.models import Agreement, Status, Version
     from slaportal import roles
-    from slaportal.models import Party, Team, User
-    from tests.conftest import make_always, make_commitment, make_user
+    from slaportal.models import User
+    from tests.conftest import make_always, make_user
 
-    marketing = Team.objects.create(name="Marketing", party=Party.MARKETING)
-    teams = [Team.objects.create(name=f"Sales {n}", party=Party.SALES) for n in range(8)]
+    marketing, teams = benches.teams(8)
     make_user("sofia@example.com", roles.SALES_LEADER, team=teams[0])
     User.objects.bulk_create(
         User(email=f"rep{n}@example.com", name=f"Rep {n}", team=teams[n % len(teams)]) for n in range(REPS)
-    )
-    agreement = Agreement.objects.create(name="Bench", marketing_team=marketing, sales_team=teams[0])
-    version = Version.objects.create(
-        agreement=agreement, number=1, calendar=make_always(), wanted_from=date(2024, 1, 1), required_fields=["name"]
     )
     promises = {
         "volume": {"target": 8000},
@@ -60,14 +53,10 @@ def fill() -> None:
         "first_response": {"limit": 24, "unit": "hours"},
         "attempts": {"limit": 10, "unit": "days"},
     }
-    for kind, fields in promises.items():
-        make_commitment(version, kind, **fields)
-    version.terms, version.terms_hash = terms.freeze(version, now=NOW)
-    version.status = Status.PROPOSED
-    version.save()
-    version.status, version.agreed_at, version.effective_from = Status.AGREED, NOW, datetime(2024, 1, 1, tzinfo=UTC)
-    version.save()
-    given = {"handoffs": HANDOFFS, "reps": REPS, "now": NOW, "days": DAYS, "agreement": agreement.pk,
+    since = datetime(2024, 1, 1, tzinfo=UTC)
+    version = benches.agreed(marketing, teams[0], promises, calendar=make_always(), since=since)
+    given = {"handoffs": HANDOFFS, "reps": REPS, "now": NOW, "days": DAYS,
+             "agreement": version.agreement_id,
              "version": version.pk, "scope": 2 ** len(promises) - 1,
              "teams": [team.pk for team in teams], "first": User.objects.get(email="rep0@example.com").pk,
              "reader": User.objects.get(email="sofia@example.com").pk,

@@ -4,16 +4,14 @@ Run on PostgreSQL: `DATABASE_URL=postgres://… python tests/bench_tick.py`. It 
 drops it. The queries are the very ones that the sweep and the tick ask, caught on their way to the database.
 """
 
-import os
 import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import median
 from unittest.mock import patch
 
-import django
+import benches
 
 CLOCKS = 1_000_000
 HANDOFFS = 10_000
@@ -26,25 +24,10 @@ Query = tuple[str, tuple]
 
 
 def main() -> int:
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "slaportal.settings")
-    django.setup()
-    from django.db import connection
-    from django.test.utils import setup_test_environment, teardown_test_environment
-
-    if connection.vendor != "postgresql":
-        print("This bench needs PostgreSQL: set DATABASE_URL=postgres://….")
-        return 2
-    setup_test_environment()
-    name = connection.settings_dict["NAME"]
-    connection.settings_dict["TEST"]["NAME"] = f"bench_tick_{os.getpid()}"
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
+    benches.set_up()
+    with benches.own_database("bench_tick"):
         fill()
         return compare()
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
-        teardown_test_environment()
 
 
 def fill() -> None:
@@ -53,11 +36,9 @@ def fill() -> None:
 
     from agreements.models import Agreement, Version
     from leads.models import Handoff, Lead
-    from slaportal.models import Party, Team
     from tests.conftest import make_calendar, make_commitment
 
-    marketing = Team.objects.create(name="Marketing", party=Party.MARKETING)
-    sales = Team.objects.create(name="Sales", party=Party.SALES)
+    marketing, (sales,) = benches.teams()
     agreement = Agreement.objects.create(name="Bench", marketing_team=marketing, sales_team=sales)
     version = Version.objects.create(agreement=agreement, number=1, calendar=make_calendar())
     promise = make_commitment(version)

@@ -8,7 +8,7 @@ is a view that updates one row, commits, and returns the same fragment. Requests
 
 import sys
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import benches
 from benches import ROUNDS, said
@@ -18,7 +18,6 @@ LEADS = 1_000_000
 REPS = 400
 OPEN = 500
 LIST_TARGET, CLICK_TARGET = 1.5, 2.0
-NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
 def bench_click(request: HttpRequest, pk: int) -> HttpResponse:
@@ -52,20 +51,13 @@ def main() -> int:
 
 def fill() -> None:
     """A million leads, each handed over once; the first rep has 500 open ones, tried up to three times."""
-    from agreements import terms
-    from agreements.models import Agreement, Status, Version
     from slaportal import roles
-    from slaportal.models import Party, Team, User
-    from tests.conftest import make_always, make_commitment, make_user
+    from slaportal.models import User
+    from tests.conftest import make_always, make_user
 
-    marketing = Team.objects.create(name="Marketing", party=Party.MARKETING)
-    sales = Team.objects.create(name="Sales", party=Party.SALES)
+    marketing, (sales,) = benches.teams()
     make_user("ron@example.com", roles.REP, team=sales)
     User.objects.bulk_create(User(email=f"rep{n}@example.com", name=f"Rep {n}", team=sales) for n in range(1, REPS))
-    agreement = Agreement.objects.create(name="Bench", marketing_team=marketing, sales_team=sales)
-    version = Version.objects.create(
-        agreement=agreement, number=1, calendar=make_always(), wanted_from=date(2025, 1, 1), required_fields=["name"]
-    )
     promises = {
         "volume": {"target": 8000},
         "completeness": {},
@@ -75,14 +67,10 @@ def fill() -> None:
         "attempts": {"limit": 10, "unit": "days"},
         "disposition": {"limit": 20, "unit": "days"},
     }
-    for kind, fields in promises.items():
-        make_commitment(version, kind, **fields)
-    version.terms, version.terms_hash = terms.freeze(version, now=NOW)
-    version.status = Status.PROPOSED
-    version.save()
-    version.status, version.agreed_at, version.effective_from = Status.AGREED, NOW, datetime(2025, 1, 1, tzinfo=UTC)
-    version.save()
-    given = {"leads": LEADS, "reps": REPS, "open": OPEN, "now": datetime.now(UTC), "agreement": agreement.pk,
+    since = datetime(2025, 1, 1, tzinfo=UTC)
+    version = benches.agreed(marketing, sales, promises, calendar=make_always(), since=since)
+    given = {"leads": LEADS, "reps": REPS, "open": OPEN, "now": datetime.now(UTC),
+             "agreement": version.agreement_id,
              "version": version.pk, "team": sales.pk, "first": User.objects.get(email="ron@example.com").pk,
              "timed": [row.pk for row in version.commitments.all() if row.limit], "scope": 2 ** len(promises) - 1,
              "counted": [row.pk for row in version.commitments.all() if not row.limit]}  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the benches of pages share: a database of their own, the yardstick view, and turns of two requests.
+"""What the benches share: an own database, an agreed version, the yardstick view, and turns of two requests.
 
 The yardstick is a view of 25 handoffs and their leads, six text cells each, in the same base template with session and
 navigation. Requests of both take turns in one process.
@@ -9,11 +9,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING, Any
 
 import django
 from django.http import HttpRequest, HttpResponse
+
+if TYPE_CHECKING:
+    from agreements.models import BusinessCalendar, Commitment, Version
+    from slaportal.models import Team
 
 ROUNDS = 150
 
@@ -51,7 +57,7 @@ def set_up() -> None:
 
 
 @contextmanager
-def own_database(name: str, addresses: Sequence[object]) -> Iterator[None]:
+def own_database(name: str, addresses: Sequence[object] = ()) -> Iterator[None]:
     """An empty database on PostgreSQL, dropped at the end, and these addresses before those of the portal."""
     from django.conf import settings
     from django.db import connection
@@ -79,6 +85,43 @@ def own_database(name: str, addresses: Sequence[object]) -> Iterator[None]:
     finally:
         connection.creation.destroy_test_db(usual, verbosity=0)
         teardown_test_environment()
+
+
+def teams(sales: int = 1) -> tuple["Team", list["Team"]]:
+    """The team of marketing, and so many of sales."""
+    from slaportal.models import Party, Team
+
+    marketing = Team.objects.create(name="Marketing", party=Party.MARKETING)
+    return marketing, [Team.objects.create(name=f"Sales {n}", party=Party.SALES) for n in range(sales)]
+
+
+def agreed(
+    marketing: "Team",
+    sales: "Team",
+    promises: dict[str, dict[str, Any]],
+    *,
+    calendar: "BusinessCalendar",
+    since: datetime,
+    also: Callable[["Commitment"], object] = lambda commitment: None,
+) -> "Version":
+    """A version in force with these promises by their kind; `also` adds to each what else it has. Nobody signs it."""
+    from agreements import terms
+    from agreements.models import Agreement, Status, Version
+    from tests.conftest import make_commitment
+
+    agreement = Agreement.objects.create(name="Bench", marketing_team=marketing, sales_team=sales)
+    version = Version.objects.create(
+        agreement=agreement, number=1, calendar=calendar, wanted_from=since.date(), required_fields=["name"]
+    )
+    for kind, fields in promises.items():
+        also(make_commitment(version, kind, **fields))
+    now = datetime.now(UTC)
+    version.terms, version.terms_hash = terms.freeze(version, now=now)
+    version.status = Status.PROPOSED
+    version.save()
+    version.status, version.agreed_at, version.effective_from = Status.AGREED, now, since
+    version.save()
+    return version
 
 
 def filled(statements: Sequence[str], given: dict[str, object]) -> None:
