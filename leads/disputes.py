@@ -36,6 +36,10 @@ def ask(handoff: Handoff, *, comment: str, by: User | None, now: datetime) -> Di
     if not comment.strip():
         raise Refused(_("Say what is missing or wrong."))
     tracking.locked([handoff])
+    # Two clicks on one button ask once.
+    asked = handoff.disputes.filter(party=Party.SALES, comment=comment.strip(), opened_by=by, answered_at=None)
+    if same := asked.filter(opened_at__gt=now - tracking.DOUBLE_CLICK).first():
+        return same
     return _open(handoff, Party.SALES, comment, by=by, now=now)
 
 

@@ -38,6 +38,11 @@ class FactForm(forms.Form):
     def clean_at(self) -> datetime | None:
         """People say minutes: the one in which the handoff began means its beginning. Before it nothing happened."""
         at, began = self.cleaned_data["at"], self.handoff.qualified_at
+        if at and at > timezone.now():
+            raise forms.ValidationError(
+                gettext("%(moment)s is still to come; log what has happened.")
+                % {"moment": date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")}
+            )
         if at and began - at >= MINUTE:
             local = timezone.localtime(began)
             raise forms.ValidationError(

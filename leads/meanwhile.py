@@ -53,11 +53,12 @@ def since(handoff: Handoff, seen: datetime, *, reader: User, now: datetime, zone
             tell(one.entered_at, one.by, _("recorded: “%s”") % one)
         if one.voided_at and one.voided_at > seen:
             tell(one.voided_at, one.voided_by, _("took back: “%s”") % one)
-    for held in handoff.holds.filter(Q(started_at__gt=seen) | Q(ended_at__gt=seen)).select_related("by", "released_by"):
-        if held.started_at > seen:
-            tell(held.started_at, held.by, _("put it on hold"), held.reason)
-        if held.ended_at and held.ended_at > seen and not decided:
-            tell(held.ended_at, held.released_by, _("released it"))
+    holds = handoff.holds.filter(Q(entered_at__gt=seen) | Q(release_entered_at__gt=seen))
+    for held in holds.select_related("by", "released_by"):
+        if held.entered_at and held.entered_at > seen:
+            tell(held.entered_at, held.by, _("put it on hold"), held.reason)
+        if held.release_entered_at and held.release_entered_at > seen and not decided:
+            tell(held.release_entered_at, held.released_by, _("released it"))
     return [words for _at, words in sorted(found, key=lambda one: one[0])]
 
 

@@ -5,12 +5,13 @@ Facts are append-only: a correction voids the row, which stays visible and count
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
+from django.db.models.functions import NullIf
 from django.utils.translation import gettext as _
 
 from agreements import terms
@@ -142,16 +143,15 @@ def _lock_handoffs_of(leads: Iterable[Lead]) -> dict[int, list[int]]:
 def _without_double_clicks(attempts: Sequence[NewAttempt], *, by: User | None, now: datetime) -> list[NewAttempt]:
     """Attempts that the same person has not logged just the same for the lead a moment ago (rule A4)."""
     leads = sorted({attempt.lead.pk for attempt in attempts if attempt.lead})
-    just_now = Attempt.objects.valid().filter(
-        lead__in=leads, by=by, at=F("entered_at"), entered_at__gt=now - DOUBLE_CLICK
-    )
-    same = set(just_now.values_list("lead", "channel", "direction", "outcome", "note"))
+    just_now = Attempt.objects.valid().filter(lead__in=leads, by=by, entered_at__gt=now - DOUBLE_CLICK)
+    # Without a time it happened when it was entered.
+    said = just_now.annotate(said=NullIf("at", "entered_at"))
+    same = set(said.values_list("lead", "channel", "direction", "outcome", "note", "said"))
     return [
         attempt
         for attempt in attempts
         if not attempt.lead
-        or attempt.at is not None
-        or (attempt.lead.pk, attempt.channel, attempt.direction, attempt.outcome, attempt.note) not in same
+        or (attempt.lead.pk, attempt.channel, attempt.direction, attempt.outcome, attempt.note, attempt.at) not in same
     ]
 
 
@@ -294,6 +294,7 @@ def void_disposition(disposition: Disposition, *, by: User, reason: str, now: da
     """Take a disposition back; the handoff is what its other facts make of it."""
     _void(disposition, by=by, reason=reason, now=now)
     timekeeping.evaluate_handoffs([disposition.handoff_id], now=now)
+    _hold_again(disposition, now=now)
 
 
 def _release_ended(facts: Iterable[Disposition | Outcome], *, by: User | None, now: datetime) -> None:
@@ -305,6 +306,19 @@ def _release_ended(facts: Iterable[Disposition | Outcome], *, by: User | None, n
             held.ended_at, held.released_by = max(held.started_at, ended[held.handoff_id]), by
             held.release_entered_at = now
             held.save(update_fields=["ended_at", "released_by", "release_entered_at"])
+
+
+def _hold_again(fact: Disposition | Outcome, *, now: datetime) -> None:
+    """Go on with the hold that this fact released (`_release_ended`), now that it counts nowhere (rule C5): in a row of
+    its own, from the moment of the release, so that nothing of the hold is lost.
+    """
+    handoff = locked([fact.handoff])[fact.handoff_id]
+    if handoff.ended_at is not None or handoff.holds.filter(ended_at=None).exists():
+        return
+    released = handoff.holds.filter(release_entered_at=fact.entered_at, ended_at__gte=fact.at, started_at__lte=now)
+    if held := released.order_by("-ended_at", "-pk").first():
+        Hold.objects.create(handoff=handoff, started_at=held.ended_at, reason=held.reason, entered_at=now, by=held.by)
+        timekeeping.evaluate_handoffs([handoff.pk], now=now)
 
 
 @transaction.atomic
@@ -361,6 +375,7 @@ def void_outcome(outcome: Outcome, *, by: User, reason: str, now: datetime) -> N
     """Take an outcome back; the handoff is what its other facts make of it."""
     _void(outcome, by=by, reason=reason, now=now)
     timekeeping.evaluate_handoffs([outcome.handoff_id], now=now)
+    _hold_again(outcome, now=now)
 
 
 @transaction.atomic
@@ -424,7 +439,8 @@ def _void(fact: Attempt | Disposition | Outcome, *, by: User, reason: str, now: 
 
 def _refuse_future(at: datetime | None, now: datetime) -> None:
     if at is not None and at > now:
-        raise Refused(_("%(at)s UTC is in the future; log what has happened."), at=f"{at:%Y-%m-%d %H:%M}")
+        moment = f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
+        raise Refused(_("%(at)s UTC is in the future; log what has happened."), at=moment)
 
 
 def _refuse_beyond_grace(handoffs: Iterable[Handoff], at: datetime, now: datetime) -> None:

@@ -229,6 +229,10 @@ def act(request: HttpRequest, pk: int, name: str) -> HttpResponse:
         return _answer(request, found, Answer(shown, refused=[str(refusal), *_meanwhile(request, found, now)]))
     told = effects.stopped_by(found, done) if doing.undo in VOIDS else ""
     said = f"{found}: {doing.done} {told}".strip()
+    if doing.undo == "attempt" and not done:
+        # A second click on the same: the first is what can be taken back.
+        done = list(Attempt.objects.valid().filter(lead=found.lead, by=request.user).order_by("-entered_at", "-pk")[:1])
+        said = f"{found}: {_('logged a moment ago; the second click adds nothing.')}"
     if getattr(form, "is_late", False):
         said += f" {forms.LATE}"
     return _answer(request, found, Answer(said=said, undo=_undo(doing, found, done)))

@@ -123,6 +123,35 @@ def test_a_reps_day_by_keyboard_and_mouse(silent, live_server, leads, ron):
     assert "q=berg" in page.url
 
 
+def test_an_answer_that_comes_late_leaves_the_hands_where_they_are(silent, live_server, leads, ron):
+    """While one line waits for its answer, somebody types into another: none of it becomes a command."""
+    page = silent
+    log_in(page, live_server.url, ron)
+    page.goto(f"{live_server.url}/leads/")
+    ada, bo = line(page, "Ada Adler"), line(page, "Bo Berg")
+    bo.get_by_role("link", name="Log").click()
+    held = []
+    page.route("**/call", lambda route: held.append(route))
+    ada.get_by_role("button", name="No answer").click()
+    bo.locator("textarea").fill("will call ")
+    expect(bo.locator("textarea")).to_be_focused()
+    held[0].continue_()
+    expect(ada).to_contain_text("1 attempt, no answer")
+    page.keyboard.type("back, accepted")
+    expect(bo.locator("textarea")).to_have_value("will call back, accepted")
+    assert (Attempt.objects.count(), Disposition.objects.count()) == (1, 0)
+
+    # What was typed is lost only when somebody says so.
+    asked = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    page.keyboard.press("Escape")
+    expect(bo.locator("textarea")).to_have_value("will call back, accepted")
+    assert asked == ["What you have typed is not saved. Go on without it?"]
+    page.once("dialog", lambda dialog: dialog.accept())
+    bo.locator("textarea").press("Escape")
+    expect(bo.locator(".sheet")).to_have_count(0)
+
+
 def test_the_second_of_two_browsers_is_told_what_the_first_did_and_loses_nothing(
     silent, live_server, leads, ron, ruth, mona
 ):

@@ -70,6 +70,7 @@
     if (!undo) return;
     const { address } = undo;
     const row = document.getElementById(address.replace(/.*\/leads\/(\d+)\/.*/, "lead-$1"));
+    if (row && !mayLose(row)) return;
     stop();
     if (!row) return;
     const body = new FormData(post);
@@ -103,6 +104,9 @@
   async function ask(row, address, options) {
     if (row.getAttribute("aria-busy")) return null;
     row.setAttribute("aria-busy", "true");
+    // A new log-in, in another tab, makes a new token.
+    const token = /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie);
+    if (options.body && token) options.body.set("csrfmiddlewaretoken", token[1]);
     try {
       const answer = await fetch(address, { credentials: "same-origin", ...options, headers: { "X-Row": "1" } });
       if (answer.redirected) tell(said.login);
@@ -130,8 +134,12 @@
   async function send(row, address, body) {
     const answer = await ask(row, address, { method: "POST", body });
     if (!answer) return;
+    // Whoever has gone on to another line, or to the search, stays there: what they type next is meant for that.
+    const at = document.activeElement, isElsewhere = at && at !== document.body ? !row.contains(at) : !row.classList.contains("on");
     const made = replace(row, answer.text);
-    if (answer.isRefused) {
+    if (isElsewhere) {
+      tell(made.dataset.said || [...made.querySelectorAll(".told-first, .error")].map((one) => one.textContent.trim()).join(" "), made.dataset.undo);
+    } else if (answer.isRefused) {
       choose(made);
       const wrong = made.querySelector(".field.wrong input, .field.wrong select, .field.wrong textarea");
       const first = wrong || made.querySelector(".told-first, .note.error") || made;
@@ -159,8 +167,15 @@
 
   const isUntouched = (form) => [...form.querySelectorAll("textarea, input:not([type=hidden], [type=radio])")].every((one) => one.value === one.defaultValue);
 
+  // Words that somebody has typed are lost only when they say so.
+  function mayLose(row) {
+    const sheet = row.querySelector(".sheet");
+    return !sheet || isUntouched(sheet) || window.confirm(said.discard);
+  }
+
   function close(row) {
     const sheet = row.querySelector(".sheet");
+    if (!mayLose(row)) return;
     if (sheet) sheet.remove();
     focusOn(row);
   }
@@ -169,6 +184,7 @@
 
   function act(row, name) {
     if (row.classList.contains("gone") || (name === "accept" && !row.querySelector('[data-act="accept"]'))) return;
+    if (!mayLose(row)) return;
     const address = row.dataset.address + name;
     if (ASKING.includes(name)) {
       open(row, address);

@@ -51,6 +51,14 @@ def test_marketing_owes_an_answer_to_what_sales_asks(handoff, ron, max_):
     assert [(clock.subject, clock.state) for clock in found] == [(question.pk, clocks.MET), (second.pk, clocks.OPEN)]
 
 
+def test_two_clicks_ask_one_question(handoff, ron, max_):
+    question = disputes.ask(handoff, comment="Which campaign?", by=ron, now=MONDAY + HOUR)
+    moment = timedelta(milliseconds=300)
+    assert disputes.ask(handoff, comment="Which campaign? ", by=ron, now=MONDAY + HOUR + moment) == question
+    disputes.ask(handoff, comment="Which webinar?", by=ron, now=MONDAY + HOUR + moment)
+    assert Dispute.objects.count() == 2
+
+
 def test_an_upheld_dispute_counts_as_accepted_and_asks_nothing_of_marketing(handoff, ron, max_, rita):
     reject(handoff, ron)
     assert says(handoff, "acceptance-rate") == (clocks.MISSED, "rejected_for_quality")

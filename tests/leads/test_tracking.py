@@ -620,6 +620,30 @@ def test_what_ends_a_handoff_releases_its_hold_so_that_no_clock_rests_for_ever(v
     assert Clock.objects.get(handoff=handoff, commitment__code="first-response").state == clocks.MISSED
 
 
+def test_a_hold_goes_on_when_what_released_it_is_taken_back(version, ron):
+    (handoff,) = receive()
+    tracking.hold([handoff], reason="asked to wait", by=ron, now=MONDAY + HOUR)
+    reason = ReasonCode.objects.get(code="not_interested")
+    (rejection,) = tracking.dispose([tracking.Decision(handoff, "rejected", reason)], by=ron, now=MONDAY + 2 * HOUR)
+    later = MONDAY + 2 * HOUR + timedelta(seconds=5)
+    tracking.void_disposition(rejection, by=ron, reason="undone", now=later)
+    first, second = handoff.holds.order_by("pk")
+    assert (first.ended_at, second.started_at, second.entered_at) == (MONDAY + 2 * HOUR, MONDAY + 2 * HOUR, later)
+    assert (second.ended_at, second.reason, second.by) == (None, "asked to wait", ron)
+    timekeeping.tick(now=MONDAY + 24 * HOUR)
+    assert clock_of(handoff).state == clocks.OPEN
+
+
+def test_what_was_released_by_hand_is_not_held_again(version, ron):
+    (handoff,) = receive()
+    tracking.hold([handoff], reason="asked to wait", by=ron, now=MONDAY + HOUR)
+    tracking.release([handoff], by=ron, now=MONDAY + 2 * HOUR)
+    reason = ReasonCode.objects.get(code="not_interested")
+    (rejection,) = tracking.dispose([tracking.Decision(handoff, "rejected", reason)], by=ron, now=MONDAY + 3 * HOUR)
+    tracking.void_disposition(rejection, by=ron, reason="undone", now=MONDAY + 3 * HOUR)
+    assert handoff.holds.get().ended_at == MONDAY + 2 * HOUR
+
+
 def test_accepting_keeps_a_hold(version, ron):
     (handoff,) = receive()
     tracking.hold([handoff], reason="asked to wait", by=ron, now=MONDAY + HOUR)
@@ -646,3 +670,13 @@ def test_a_double_click_is_one_attempt_and_a_second_call_later_is_another(versio
     assert tracking.log_attempts([call], by=ron, now=MONDAY + moment) == []
     assert len(tracking.log_attempts([call], by=ruth, now=MONDAY + moment)) == 1
     assert len(tracking.log_attempts([call], by=ron, now=MONDAY + timedelta(seconds=11))) == 1
+
+
+def test_a_double_click_with_a_time_that_was_typed_is_one_attempt_too(version, ron):
+    (handoff,) = receive()
+    typed = NewAttempt(lead=handoff.lead, at=MONDAY, note="Calls back")
+    moment = timedelta(milliseconds=300)
+    assert len(tracking.log_attempts([typed], by=ron, now=MONDAY + HOUR)) == 1
+    assert tracking.log_attempts([typed], by=ron, now=MONDAY + HOUR + moment) == []
+    other = NewAttempt(lead=handoff.lead, at=MONDAY + timedelta(minutes=1), note="Calls back")
+    assert len(tracking.log_attempts([other], by=ron, now=MONDAY + HOUR + moment)) == 1

@@ -1,5 +1,6 @@
 """Working a lead from the list: in place for a script, by a page of its own without one."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -230,6 +231,31 @@ def test_the_same_click_in_two_browsers_is_told_too(signed_in, handoff, travel):
     travel.move_to(MONDAY + 2 * HOUR)
     answer = signed_in.post(at(handoff, "accept"), {"seen": seen}, headers=ROW)
     assert (answer.status_code, "You accepted it (11:00)." in text_of(answer)) == (422, True)
+
+
+def test_a_hold_that_was_entered_meanwhile_is_told_whenever_it_began(signed_in, handoff, mona, travel):
+    travel.move_to(MONDAY + 2 * HOUR)
+    seen = (MONDAY + HOUR).isoformat()
+    tracking.hold([handoff], reason="at the fair", at=MONDAY, by=mona, now=MONDAY + 2 * HOUR)
+    typed = {"reason": reason("duplicate").pk, "seen": seen}
+    answer = signed_in.post(at(handoff, "reject"), typed, headers=ROW)
+    assert (answer.status_code, "Mona put it on hold" in text_of(answer)) == (422, True)
+
+
+def test_a_second_click_says_that_it_added_nothing_and_still_offers_the_undo(signed_in, handoff, travel):
+    first = signed_in.post(at(handoff, "call"), headers=ROW).content.decode()
+    second = signed_in.post(at(handoff, "call"), headers=ROW).content.decode()
+    assert Attempt.objects.count() == 1
+    assert "the second click adds nothing" in second
+    undo = re.compile(r'data-undo="([^"]+)"')
+    assert undo.search(second).group(1) == undo.search(first).group(1)
+
+
+def test_a_time_to_come_is_refused_at_its_field_in_the_readers_zone(signed_in, handoff, travel):
+    typed = {"did": "call:connected", "direction": "outbound", "at": "2025-03-03T11:00"}
+    answer = signed_in.post(at(handoff, "log_attempt"), typed, headers=ROW)
+    assert (answer.status_code, Attempt.objects.count()) == (422, 0)
+    assert "11:00" in text_of(answer) and "is still to come; log what has happened." in text_of(answer)
 
 
 def test_a_call_is_logged_whatever_others_did_meanwhile(signed_in, handoff, mona, travel):
