@@ -4,6 +4,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
@@ -53,12 +54,15 @@ def since(handoff: Handoff, seen: datetime, *, reader: User, now: datetime, zone
             tell(one.entered_at, one.by, _("recorded: “%s”") % one)
         if one.voided_at and one.voided_at > seen:
             tell(one.voided_at, one.voided_by, _("took back: “%s”") % one)
-    holds = handoff.holds.filter(Q(entered_at__gt=seen) | Q(release_entered_at__gt=seen))
-    for held in holds.select_related("by", "released_by"):
-        if held.entered_at and held.entered_at > seen:
-            tell(held.entered_at, held.by, _("put it on hold"), held.reason)
-        if held.release_entered_at and held.release_entered_at > seen and not decided:
-            tell(held.release_entered_at, held.released_by, _("released it"))
+    # When it was written down: a hold may be backdated (C5). Rows of earlier releases do not say so.
+    holds = handoff.holds.annotate(
+        written=Coalesce("entered_at", "started_at"), let_go=Coalesce("release_entered_at", "ended_at")
+    )
+    for held in holds.filter(Q(written__gt=seen) | Q(let_go__gt=seen)).select_related("by", "released_by"):
+        if held.written > seen:
+            tell(held.written, held.by, _("put it on hold"), held.reason)
+        if held.let_go and held.let_go > seen and not decided:
+            tell(held.let_go, held.released_by, _("released it"))
     return [words for _at, words in sorted(found, key=lambda one: one[0])]
 
 

@@ -42,9 +42,9 @@ def draw(review: Review, *, now: datetime) -> dict[str, Any]:
         "drawn_at": now.isoformat(),
         "last": last and {"pk": last.pk, "at": last.starts_at.isoformat(), "url": last.get_absolute_url()},
         "decisions": _decisions(agreement, last),
-        "plans": _plans(agreement),
     }
     if period is None:
+        said["plans"] = _plans(agreement, now, now)
         return {**said, "period": None, "promises": [], "late": _none(), "disputes": _none(), "exclusions": _none()}
     start, end = period.start(agreement.zone), period.end(agreement.zone)
     return {
@@ -54,6 +54,7 @@ def draw(review: Review, *, now: datetime) -> dict[str, Any]:
         "late": _late(agreement, start, min(end, now)),
         "disputes": _disputes(agreement, start, end, now=now),
         "exclusions": _exclusions(agreement, start, end, now=now),
+        "plans": _plans(agreement, start, max(end, now)),
     }
 
 
@@ -201,11 +202,18 @@ def _exclusions(agreement: Agreement, start: datetime, end: datetime, *, now: da
     return {"count": rows.count(), "open": rows.waiting().count(), "granted": granted, "lines": lines}
 
 
-def _plans(agreement: Agreement) -> dict[str, Any]:
-    """Recovery plans that marketing was asked for and has not written, and those of the last three months."""
+def _plans(agreement: Agreement, start: datetime, end: datetime) -> dict[str, Any]:
+    """Recovery plans of either side: those that run, what is not written first, and those that closed meanwhile."""
     rows = RecoveryPlan.objects.filter(commitment__version__agreement=agreement).select_related("commitment")
+    rows = rows.filter(_open_or_ended("closed_at", start, end))
     lines = [
-        {"title": str(row), "url": row.get_absolute_url(), "figures": row.figures, "is_written": bool(row.answered_at)}
+        {
+            "title": str(row),
+            "url": row.get_absolute_url(),
+            "figures": row.figures,
+            "is_written": bool(row.answered_at),
+            "is_closed": bool(row.closed_at),
+        }
         for row in rows.open_first()[:MOST_NAMED]
     ]
     return {"count": rows.count(), "open": rows.unwritten().count(), "lines": lines}

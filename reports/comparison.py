@@ -33,7 +33,9 @@ class Pair:
 
     @property
     def title(self) -> str:
-        return (self.here or self.there).row["title"]
+        """What it is called, with its version where the period has several."""
+        mention = (self.here or self.there).mention
+        return f"{mention[:1].upper()}{mention[1:]}"
 
     @property
     def their_title(self) -> str:
@@ -123,13 +125,17 @@ def _paired(mine: Sequence[Line], theirs: Sequence[Line], *, by_kind: bool) -> l
                 if fits:
                     found[place] = fits[0]
                     free.remove(fits[0])
-    pairs = [_pair(line, found.get(place)) for place, line in enumerate(mine)]
-    return pairs + [_pair(None, line) for line in reversed(free)]
+    pairs = [_pair(line, found.get(place), theirs) for place, line in enumerate(mine)]
+    return pairs + [_pair(None, line, mine) for line in reversed(free)]
 
 
-def _pair(here: Line | None, there: Line | None) -> Pair:
+def _pair(here: Line | None, there: Line | None, others: Sequence[Line]) -> Pair:
+    """A promise beside its like; one that has none may still be among the `others`, beside another version's."""
     if here is None or there is None:
-        return Pair(here, there, _("not promised there") if there is None else _("not promised here"), "", "")
+        words = _("not promised there") if there is None else _("not promised here")
+        if any(one.row["code"] == (here or there).row["code"] for one in others):
+            words = _("stands beside another version")
+        return Pair(here, there, words, "", "")
     faster = ""
     spans = [line.row["median_seconds"] for line in (here, there)]
     if None not in spans:

@@ -13,3 +13,4 @@ class RestateForm(forms.Form):
         label=_("Why it is restated"), max_length=LONGEST_REASON, widget=forms.Textarea({"rows": 3}),
         help_text=_("Both sides read it beside the figures before and after. What was sealed before stays readable."),
     )  # fmt: skip
+    after = forms.IntegerField(required=False)  # the number of the seal that was looked at

@@ -3,8 +3,11 @@
 Read from the scorecards that are kept, so that it costs the same whatever lies behind them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
+from math import ceil
 from zoneinfo import ZoneInfo
 
 from django.db.models import Max, Prefetch
@@ -13,7 +16,7 @@ from django.utils.translation import ngettext
 
 from agreements.models import Agreement, Status, Version
 from leads.periods import Period
-from reports import glance, needs
+from reports import glance, milestones, needs, volume
 from reports.promises import Line, plain
 from slaportal.models import User
 
@@ -69,7 +72,10 @@ def of(user: User, *, now: datetime) -> Home:
     agreements = (
         Agreement.objects.visible_to(user)
         .annotate(last_handoff=Max("handoffs__qualified_at"))
-        .prefetch_related(Prefetch("versions", proposed, to_attr="proposed"))
+        .prefetch_related(
+            Prefetch("versions", proposed, to_attr="proposed"),
+            Prefetch("versions", Version.objects.agreed().defer("terms"), to_attr="signed"),
+        )
     )
     rows = glance.rows(agreements, now=now)
     return Home(
@@ -82,7 +88,8 @@ def of(user: User, *, now: datetime) -> Home:
 def _card(row: glance.Row, now: datetime) -> Card:
     month, zone = row.months[0], row.agreement.zone
     gone = share_gone(month.period, zone, now)
-    sides = [Side(side.label, [_promise(line, gone) for line in side.lines]) for side in month.sides]
+    over = _over(row.agreement, month.period, now)
+    sides = [Side(side.label, [_promise(line, over) for line in side.lines]) for side in month.sides]
     return Card(row, round(100 * gone), sides)
 
 
@@ -92,12 +99,21 @@ def share_gone(period: Period, zone: ZoneInfo, now: datetime) -> float:
     return min(max((now - start) / (end - start), 0.0), 1.0)
 
 
-def _promise(line: Line, gone: float) -> Promise:
+def _over(agreement: Agreement, period: Period, now: datetime) -> dict[int, Fraction]:
+    """By number how much of each version's time in the period is over (P2). Reads `agreement.signed`."""
+    start, end = period.start(agreement.zone), period.end(agreement.zone)
+    spans = ((version.number, max(start, since), min(end, until))
+             for version, since, until in volume.in_force(agreement.signed))  # fmt: skip
+    return {number: milestones.passed(now, since, until) for number, since, until in spans if since < until}
+
+
+def _promise(line: Line, over: Mapping[int, Fraction]) -> Promise:
     """A promise with its pace: volume against what an even pace would have brought, a share with what is undecided."""
     row = line.row
     if line.is_volume and row["expected"] is not None:
-        due = row["expected"] * gone
-        pace = _("%(due)s due by now at an even pace") % {"due": plain(round(due))}
+        # Leads are whole: 18.2 due are 19 (P2).
+        due = ceil(Fraction(row["expected"]) * over.get(row["version"], Fraction(1)))
+        pace = _("%(due)s due by now at an even pace") % {"due": plain(due)}
         tone = "ok-text" if row["met"] >= due else "warn-text"
         return Promise(line, pace, tone if row["kept"] is None else line.tone)
     open_ones = row["open"]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import F
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -13,8 +14,10 @@ from agreements.models import Agreement
 from leads.followups import ExclusionRequest, Task
 from leads.models import Dispute
 from reports import glance, recovery
+from reports import reviews as verbs
 from reports.models import RecoveryPlan, Review
 from reports.plans import PlanAction
+from reports.rhythm import Decision
 from slaportal import formats, roles
 from slaportal.models import Party, User
 
@@ -39,9 +42,10 @@ def of(user: User, rows: Sequence[glance.Row], *, now: datetime) -> Iterator[Nee
     sides = {row.agreement: signers.side_of(user, held, row.agreement) for row in rows}
     yield from _to_sign(sides)
     yield from _to_decide(user)
-    yield from _reviews(user, now)
+    yield from _reviews(user, [row.agreement for row in rows], now)
     yield from _plans(user, sides, held)
     yield from _actions(user)
+    yield from _decided(user)
     yield from _questions(user, sides)
     yield from _misses(rows, sides)
 
@@ -73,11 +77,11 @@ def _to_decide(user: User) -> Iterator[Need]:
         yield Need("task_alt", words, _("opened by a ladder"), reverse("admin:leads_task_changelist"))
 
 
-def _reviews(user: User, now: datetime) -> Iterator[Need]:
+def _reviews(user: User, agreements: Sequence[Agreement], now: datetime) -> Iterator[Need]:
     """Reviews of which somebody has to write the minutes, and the next ones to which the reader is invited."""
     reviews = Review.objects.visible_to(user).select_related("agreement")
-    if user.has_perm("reports.change_review"):
-        for review in reviews.overdue(now).order_by("due_at", "pk"):
+    if mine := verbs.run_by(user, agreements):
+        for review in reviews.overdue(now).filter(agreement__in=mine).order_by("due_at", "pk"):
             yield Need(
                 "event_busy", _("Write the minutes of an overdue review"), _day(review), review.get_absolute_url()
             )
@@ -109,6 +113,16 @@ def _actions(user: User) -> Iterator[Need]:
     for action in mine.select_related("plan__commitment__version__agreement"):
         words = _("Do until %(day)s: %(what)s") % {"day": formats.short_day(action.due_on), "what": action.what}
         yield Need("task_alt", words, str(action.plan.commitment.version.agreement), action.plan.get_absolute_url())
+
+
+def _decided(user: User) -> Iterator[Need]:
+    """What a review decided that the reader does."""
+    mine = Decision.objects.owed().filter(owner=user).select_related("review__agreement")
+    for one in mine.order_by(F("due_on").asc(nulls_last=True), "pk"):
+        words = _("Do what was decided: %(what)s") % {"what": one.text}
+        if one.due_on:
+            words = _("Do until %(day)s: %(what)s") % {"day": formats.short_day(one.due_on), "what": one.text}
+        yield Need("task_alt", words, str(one.review.agreement), f"{one.review.get_absolute_url()}#decision-{one.pk}")
 
 
 def _questions(user: User, sides: Sides) -> Iterator[Need]:

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 # A month that closed longer ago is history: nobody is asked today how to make up for it.
 HISTORY = timedelta(days=45)
-# Of a silence of years no more months are looked at.
+# Of a silence of years no more months are looked at in one run.
 MOST_MONTHS = 24
 
 
@@ -164,16 +164,14 @@ def _look(plan: RecoveryPlan, months: Months) -> bool:
     if months.closed is None:
         return False
     looked = set(CheckIn.objects.filter(plan=plan, month__isnull=False).values_list("month", flat=True))
-    month, did = plan.period.next, False
-    for _number in range(MOST_MONTHS):
-        if month.first_day > months.closed.first_day:
-            return did
+    month, did = plan.period.next, 0
+    while month.first_day <= months.closed.first_day and did < MOST_MONTHS:
         if month.first_day not in looked:
-            did = True
+            did += 1
             if _look_at(plan, months, month):
                 return True
         month = month.next
-    return did
+    return did > 0
 
 
 @transaction.atomic

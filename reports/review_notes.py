@@ -34,6 +34,7 @@ class Notes:
 
     overdue: list[Note] = field(default_factory=list)
     next: Next | None = None
+    is_off: bool = False  # one that was to come is called off, so that the cadence says nothing of the next one
 
 
 def of(agreement: Agreement, *, user: User, now: datetime) -> Notes:
@@ -50,4 +51,5 @@ def of(agreement: Agreement, *, user: User, now: datetime) -> Notes:
         if row.due_at <= now
     ]
     upcoming = next((Next(row.starts_at, row.get_absolute_url()) for row in rows if row.due_at > now), None)
-    return Notes(overdue, upcoming)
+    called_off = Review.objects.filter(agreement=agreement, state=Review.State.CANCELLED, starts_at__gt=now)
+    return Notes(overdue, upcoming, called_off.exists())

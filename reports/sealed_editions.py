@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from agreements.models import Agreement, AgreementEvent
-from leads.periods import MONTH, Period, parse
+from leads.periods import MONTH, Period
 from reports import editions, scorecards, sealing
 from reports.evidence import Number
 from reports.rendering import Edition
@@ -57,9 +57,10 @@ def earlier(agreement: Agreement, period: Period) -> list[Mapping[str, Any] | No
     found = editions.earlier(agreement, period)
     if period.unit != MONTH:
         return found
-    keys = [period.previous.key]
-    while len(keys) < len(found):
-        keys.insert(0, parse(keys[0]).previous.key)
+    before = [period.previous]
+    while len(before) < len(found):
+        before.insert(0, before[0].previous)
+    keys = [month.key for month in before]
     rows = Seal.objects.filter(agreement=agreement, key__in=keys).defer("states").order_by("key", "number")
     sealed = {seal.key: seal.data for seal in rows}  # of each month the last one
     return [sealed.get(key, live) for key, live in zip(keys, found, strict=True)]

@@ -20,6 +20,7 @@ from leads import timekeeping
 from leads.models import Handoff
 from leads.periods import MONTH, Period
 from reports import code_version, drawn, month_mail, seal_notices, since_sealed, volume
+from reports.models import Rendering
 from reports.refresh import measured
 from reports.sealed_states import pack
 from reports.seals import RESTATED, SEALED, Seal
@@ -111,8 +112,13 @@ def seal_due(*, now: datetime) -> int:
     return done
 
 
-def restate(agreement: Agreement, period: Period, *, reason: str, by: User, now: datetime) -> Seal:
-    """Seal a month anew with everything that is known now; what it read before stays, and both sides are told."""
+def restate(
+    agreement: Agreement, period: Period, *, reason: str, by: User, now: datetime, after: int | None = None
+) -> Seal:
+    """Seal a month anew with everything that is known now; what it read before stays, and both sides are told.
+
+    `after` is the number of the seal that was looked at: if another stands by now, it is refused.
+    """
     if not by.has_perm("reports.restate_scorecard"):
         raise Refused(gettext("Only RevOps restates a scorecard."))
     reason = reason.strip()
@@ -123,7 +129,9 @@ def restate(agreement: Agreement, period: Period, *, reason: str, by: User, now:
     before = latest(agreement, period)
     if before is None:
         raise Refused(gettext("%(period)s is not sealed, so there is nothing to restate."), period=period)
-    made = _append(agreement, period, before.closes_at, known_at=now, now=now, before=before, reason=reason, by=by)
+    made = None
+    if after in (None, before.number):
+        made = _append(agreement, period, before.closes_at, known_at=now, now=now, before=before, reason=reason, by=by)
     if made is None:
         raise Refused(gettext("Somebody has restated %(period)s meanwhile; look at it first."), period=period)
     return made
@@ -176,6 +184,8 @@ def _append(
         made.save(force_insert=True)
         chain.record_beyond(agreement, RESTATED if before else SEALED, by=by, now=now, detail=made.name)
         if before:
+            # The trends of later months show this one.
+            Rendering.objects.filter(agreement=agreement).exclude(period=period.key).delete()
             seal_notices.tell_restated(made, now=now)
         else:
             _take_places(made, now=now)

@@ -46,7 +46,11 @@ CHAIN = "the chain of the agreement does not fit"
 FACTS = "facts were changed behind the portal’s back"
 CLOSURES = "closures were changed behind the portal’s back"
 CODE = "this release counts otherwise"
-UNKNOWN = "the same code makes something else of the same facts"
+# What facts are sealed by leaves out what only sorts handoffs.
+UNKNOWN = (
+    "the same code makes something else of the facts that were sealed, or a source, campaign, segment or first "
+    "engagement was changed"
+)
 
 
 def of_chain(agreement: Agreement) -> list[str]:

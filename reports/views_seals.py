@@ -44,9 +44,7 @@ def restate(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     form = RestateForm(request.POST)
     if form.is_valid():
         try:
-            made = sealing.restate(
-                agreement, period, reason=form.cleaned_data["reason"], by=request.user, now=timezone.now()
-            )
+            made = sealing.restate(agreement, period, **form.cleaned_data, by=request.user, now=timezone.now())
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:

@@ -81,7 +81,10 @@ def test_of_two_versions_the_later_one_is_compared_first():
 
     first, second = pairs(edition(old, new), edition({**ROW, "pk": 3}, key="2025-02"))
 
-    assert (first.here.row["pk"], first.there) == (1, None)
+    assert (first.here.row["pk"], first.there, first.difference) == (1, None, "stands beside another version")
+    assert [pair.title for pair in (first, second)] == [
+        "Contact within 4 hours (version 1)", "Contact within 4 hours (version 2)"
+    ]  # fmt: skip
     assert (second.here.row["pk"], second.there.row["pk"]) == (2, 3)
 
 

@@ -67,6 +67,8 @@ def test_histograms_of_days_add_up_to_that_of_the_month_also_after_they_were_jso
 
 @given(micros=SPANS, limit=LIMITS.filter(bool))
 def test_bars_hold_exactly_the_spans_between_their_edges_and_the_limit_is_one(micros, limit):
+    # At each edge, and a microsecond on both sides of it.
+    micros = micros + [round(share * limit * 10**6) + beside for share in BARS for beside in (-1, 0, 1)]
     bars = Histogram.of(seconds(micros), limit).bars()
 
     edges = [Fraction(0), *(Fraction(share) * limit for share in BARS)]

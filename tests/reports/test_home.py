@@ -1,6 +1,7 @@
 """Home: what waits for each person, and every agreement at a glance."""
 
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 import pytest
 from django.db import connection
@@ -14,8 +15,9 @@ from leads.models import Handoff, ReasonCode
 from leads.periods import parse
 from reports import home, planning, recovery, scorecards
 from reports.models import RecoveryPlan, Review
-from slaportal.models import User
-from tests.conftest import MONDAY, PASSWORD, complete, make_user, receive
+from reports.rhythm import Decision
+from slaportal.models import Party, Team, User
+from tests.conftest import MONDAY, PASSWORD, agree, complete, make_user, receive
 from tests.leads.conftest import clock_of, text_of
 from tests.reports.conftest import MET, MISSED, OPEN, make_clock, make_handoff
 
@@ -78,9 +80,25 @@ def test_a_running_month_shows_each_promise_against_its_target_and_its_pace(vers
     volume, response = shown["volume"], shown["first-response"]
     # 50 a month: at half of it 25 are due, and ten came.
     assert (volume.line.reached, volume.line.target, volume.pace, volume.tone) == (
-        "10", "50", "25 due by now at an even pace", "warn-text"
+        "10", "50", "26 due by now at an even pace", "warn-text"
     )  # fmt: skip
     assert (response.line.row["attainment"], response.pace) == (7 / 9, "1 still open")
+
+
+def test_each_version_of_a_month_has_the_pace_of_its_own_days(draft, rita, max_, sofia, vera):
+    """62 are owed in March: of the two days of version 1 all of theirs, of the rest in proportion (N6, P2)."""
+    draft.commitments.filter(kind="volume").update(target=62)
+    first = agree(draft, by=rita, marketing=max_, sales=sofia, now=MONDAY - timedelta(days=60))
+    second = complete(signoff.new_draft_from(first, by=rita, now=MONDAY))
+    second = agree(second, by=rita, marketing=max_, sales=sofia, now=MONDAY)
+    scorecards.store(first.agreement, parse("2025-03"), now=MID)
+    (card,) = home.of(User.objects.get(pk=vera.pk), now=MID).cards
+    volumes = [promise for side in card.sides for promise in side.promises if promise.line.is_volume]
+    paces = {promise.line.row["version"]: int(promise.pace.split()[0]) for promise in volumes}
+    owed = {promise.line.row["version"]: promise.line.row["expected"] for promise in volumes}
+    assert paces[1] == owed[1]
+    share = (MID - second.effective_from) / (datetime(2025, 3, 31, 22, tzinfo=UTC) - second.effective_from)
+    assert paces[2] == ceil(owed[2] * share)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +142,30 @@ def test_what_marketing_and_revops_owe_waits_for_them_alone(version, ron, max_, 
     assert "Answer 1 question of sales" in needs(max_)
     assert needs(rita) == ["Decide 1 dispute"]
     assert not [words for words in needs(sofia) if words.startswith(("Answer", "Decide"))]
+
+
+def test_minutes_wait_for_whoever_may_write_them(version, max_):
+    planning.plan_ahead(now=MONDAY + timedelta(days=2))
+    long_ago = MONDAY - timedelta(days=10)
+    Review.objects.update(starts_at=long_ago, due_at=long_ago)
+    stranger = make_user(
+        "lea@example.com", "Marketing leader", team=Team.objects.create(name="Others", party=Party.MARKETING)
+    )
+    wanted = "Write the minutes of an overdue review"
+    assert wanted in needs(max_)
+    assert wanted not in needs(stranger)
+
+
+def test_what_a_review_decided_waits_for_whoever_does_it(version, max_, sofia):
+    planning.plan_ahead(now=MONDAY + timedelta(days=2))
+    review = Review.objects.get()
+    owed = Decision.objects.create(
+        review=review, text="Call the partners", owner=max_, due_on=MID.date(), decided_at=MID, decided_by=sofia
+    )
+    assert "Do until 16 Mar 2025: Call the partners" in needs(max_)
+    assert not [words for words in needs(sofia) if "Call the partners" in words]
+    Decision.objects.filter(pk=owed.pk).update(done_at=MID, done_by=max_)
+    assert not [words for words in needs(max_) if "Call the partners" in words]
 
 
 def test_a_plan_waits_for_marketing_until_it_is_written(version, volume, max_, sofia):

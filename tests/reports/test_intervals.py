@@ -48,6 +48,11 @@ def test_differences_of_strata_are_weighted_as_mantel_and_haenszel_do():
     assert found.low < 0 < found.high
 
 
+def test_rounding_leaves_the_share_of_none_and_of_all_within_its_interval():
+    for of in range(1, 200):
+        assert share(0, of).low == 0 and share(of, of).high == 1
+
+
 def test_of_nothing_there_is_no_interval():
     assert share(0, 0) is None
     assert difference([]) is None

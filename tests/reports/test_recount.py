@@ -5,13 +5,13 @@ The loop shares nothing with what it checks: it asks the zone for each moment's 
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agreements.models import Agreement
@@ -87,6 +87,11 @@ def tell(world, seed: int, zone: str, around: datetime) -> None:
         + timedelta(microseconds=random.choice([-1, 0, 0, 1]))
         for _ in range(random.randint(0, 30))
     ]
+    # In the days in which clocks may change, and at the very edges of the periods that are asked for.
+    moments += [around + timedelta(minutes=30) * random.randint(0, 96) for _ in range(random.randint(0, 12))]
+    day = (around + timedelta(days=2)).date()
+    edges = [datetime.combine(day + timedelta(days=n), time(), ZoneInfo(zone)).astimezone(UTC) for n in (-3, 0, 1, 41)]
+    moments += random.choices(edges, k=random.randint(0, 4))
     begin(version, people, random, moments)
 
 
@@ -297,6 +302,8 @@ quick = settings(max_examples=5, deadline=None, suppress_health_check=[HealthChe
 
 @quick
 @given(**WORLDS)
+@example(seed=1, zone="Europe/Berlin", around=AROUND[2])
+@example(seed=2, zone="America/Havana", around=AROUND[6])
 def test_a_scorecard_is_a_plain_recount_from_clocks_and_from_tallies(world, seed, zone, around):
     tell(world, seed, zone, around)
     agreement = world[0].agreement

@@ -1,6 +1,7 @@
 """What happens to recovery plans by itself: they open by rule, are looked at each month, and close by evidence."""
 
 from datetime import UTC, date, datetime, timedelta
+from unittest.mock import patch
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -179,6 +180,17 @@ def test_each_month_is_looked_at_once_whatever_the_silence(version, plan):
     for _ in range(2):
         follow(CLOSED[5])
     assert list(plan.check_ins.values_list("month", "by")) == [(date(2025, number, 1), None) for number in (3, 4, 5)]
+
+
+def test_a_plan_closes_however_many_months_were_missed_before(version, plan):
+    for number in range(3, 11):
+        month(version, number, called=6, late=3)
+    month(version, 11, called=9, late=0)
+    with patch.object(recovery_watch, "MOST_MONTHS", 4):
+        for _ in range(3):  # of a silence some months in each run
+            follow(datetime(2025, 12, 20, tzinfo=UTC))
+    plan.refresh_from_db()
+    assert (plan.word, plan.check_ins.count()) == ("closed", 9)
 
 
 def test_no_click_closes_a_plan_whose_promise_stands(plan, sofia, rita):

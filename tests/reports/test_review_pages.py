@@ -310,6 +310,13 @@ def test_the_agreement_says_when_its_next_review_is_and_which_is_overdue(client,
     assert "Next review6 May 2025, 10:00" in text
 
 
+def test_a_cancelled_review_is_not_the_next_one(client, cast, review):
+    reviews.cancel(review, why="Trade fair", by=cast["max_"], now=MONDAY + 3 * DAY)
+    for who in ("vera", "ron"):
+        client.force_login(cast[who])
+        assert "Next review" not in words(client.get(review.agreement.get_absolute_url()))
+
+
 def test_a_rep_reads_the_day_in_the_terms_and_nothing_of_reviews(client, cast, review, time_machine):
     client.force_login(cast["ron"])
     page = client.get(review.agreement.get_absolute_url())

@@ -3,22 +3,24 @@
 import csv
 import io
 import re
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from django.urls import reverse
 from django.utils.html import strip_tags
 
-from leads import answers
+from leads import answers, timekeeping
 from leads.models import Clock, Handoff
+from leads.periods import parse
 from leads.tracking import NewOutcome, record_outcomes
-from reports import sealed_editions, sealing
+from reports import drawing, rendering, sealed_editions, sealing
 from reports.sealed_evidence import SealedEvidence
 from reports.sealed_lists import SealedList
 from reports.seals import Seal
 from slaportal.refusal import Refused
-from tests.conftest import MONDAY
-from tests.reports.sealed import HOUR, LATER, MARCH, called, promise_more, seal_march, tell_march
+from tests.conftest import MONDAY, receive
+from tests.reports.sealed import DAY, HOUR, LATER, MARCH, called, promise_more, seal_march, tell_march
 
 pytestmark = pytest.mark.django_db
 
@@ -169,6 +171,37 @@ def test_revops_restates_on_the_page_and_both_are_readable_with_what_changed(
     assert "This month was restated since" in old
     both = text_of(client.get(seals_url(march.agreement)))
     assert "2 seals" in both and "by itself" in both and march.digest in both
+
+
+def test_two_clicks_restate_once(march, client, rita, time_machine):
+    time_machine.move_to(LATER, tick=False)
+    client.force_login(rita)
+    assert 'name="after" value="1"' in client.get(seals_url(march.agreement)).content.decode()
+    place = reverse("restate_scorecard", args=[march.agreement_id, march.key])
+    first, second = (client.post(place, {"reason": "A lost call", "after": "1"}) for _ in range(2))
+    assert (first.status_code, second.status_code) == (302, 422)
+    assert "Somebody has restated March 2025 meanwhile; look at it first." in text_of(second)
+    assert 'name="after" value="2"' in second.content.decode()
+    assert Seal.objects.count() == 2
+
+
+def test_the_trend_of_a_later_month_says_what_an_earlier_one_was_restated_to(march, handoffs, rita, ron):
+    (begun,) = receive(
+        "L9", now=MONDAY + 35 * DAY, received_at=MONDAY + 35 * DAY, owner=ron.email, email="9@example.com"
+    )
+    begun.refresh_from_db()
+    called(begun, MONDAY + 35 * DAY + HOUR)
+    sealing.seal_due(now=datetime(2025, 5, 20, tzinfo=UTC))
+    april = sealed_editions.standing(march.agreement, parse("2025-04"), now=LATER)
+
+    def drawn() -> bytes:
+        return rendering.parts(april, [drawing.HEAD], draw=drawing.part, now=LATER)[drawing.HEAD]
+
+    before = drawn()
+    called(handoffs[1], MONDAY + HOUR, now=MONDAY + HOUR)
+    timekeeping.tick(now=LATER)
+    sealing.restate(march.agreement, march.period, reason="A lost call", by=rita, now=LATER)
+    assert drawn() != before
 
 
 def test_only_revops_may_restate(march, client, sofia):
