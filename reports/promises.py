@@ -183,10 +183,15 @@ def plain(number: float) -> str:
     return f"{number:,.1f}".removesuffix(".0")
 
 
+def in_version(title: str, version: int) -> str:
+    """A promise with its version, where a period has several."""
+    return _("%(promise)s (version %(number)s)") % {"promise": title, "number": version}
+
+
 def _mention(row: Mapping[str, Any], several_versions: bool) -> str:
     """The title as it reads after a colon: “contact within 4 hours”, but “MQLs a month”."""
     title = row["title"]
     title = title[:1].lower() + title[1:] if title[1:2].islower() else title
     if not several_versions:
         return title
-    return _("%(promise)s (version %(number)s)") % {"promise": title, "number": row["version"]}
+    return in_version(title, row["version"])

@@ -16,6 +16,7 @@ from leads.models import Outcome
 from reports import charts
 from reports.cohorts import COUNTED
 from reports.evidence import Evidence, Number
+from reports.promises import in_version
 from slaportal.models import Party
 from slaportal.templatetags.display import percent
 
@@ -183,9 +184,10 @@ STAGES = {
 
 def beside(found: Sequence[Mapping[str, Any]] | None, evidence: Evidence) -> list[Beside]:
     """Outcomes of met against missed, promise by promise, where either has handoffs (rule N11)."""
+    several = len({one["version"] for one in found or ()}) > 1
     return [
         Beside(
-            title=one["title"],
+            title=in_version(one["title"], one["version"]) if several else one["title"],
             rows=[_standing(one["pk"], row, evidence) for row in one["rows"]],
             strata=[_stratum(one["pk"], row, evidence) for row in one["strata"]],
             difference=_difference(one["difference"]["meeting_rate"]),
