@@ -64,6 +64,7 @@ CHANNEL_ICONS = {
 
 
 LOOK_AGAIN = _("Look again before you go on.")
+LONGEST_NOTE = 4000
 LATE = _("That is longer ago than agreed for late entries: it is evidence and stops no clock (A4).")
 
 
@@ -77,7 +78,7 @@ class AttemptForm(FactForm):
         choices=AttemptOutcome.choices, initial=AttemptOutcome.CONNECTED, label=_("What came of it")
     )
     at = When()
-    note = forms.CharField(required=False, label=_("Note"), widget=forms.Textarea({"rows": 2}))
+    note = forms.CharField(required=False, max_length=LONGEST_NOTE, label=_("Note"), widget=forms.Textarea({"rows": 2}))
 
     def __init__(self, data: Any = None, *, handoff: Handoff) -> None:
         if data and data.get("did"):
@@ -146,7 +147,7 @@ class ReturnForm(FactForm):
 
     verdict: Verdict
     reason = ReasonField(ReasonCode.objects.none(), label=_("Reason"), empty_label=_("Choose a reason"))
-    note = forms.CharField(required=False, label=_("Note"), widget=forms.Textarea({"rows": 2}))
+    note = forms.CharField(required=False, max_length=LONGEST_NOTE, label=_("Note"), widget=forms.Textarea({"rows": 2}))
 
     def __init__(self, data: object = None, *, handoff: Handoff) -> None:
         super().__init__(data, handoff=handoff)

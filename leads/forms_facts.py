@@ -40,7 +40,7 @@ class FactForm(forms.Form):
         at, began = self.cleaned_data["at"], self.handoff.qualified_at
         if at and at > timezone.now():
             raise forms.ValidationError(
-                gettext("%(moment)s is still to come; log what has happened.")
+                gettext("%(moment)s is in the future; log what has happened.")
                 % {"moment": date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")}
             )
         if at and began - at >= MINUTE:

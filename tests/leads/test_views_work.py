@@ -255,7 +255,7 @@ def test_a_time_to_come_is_refused_at_its_field_in_the_readers_zone(signed_in, h
     typed = {"did": "call:connected", "direction": "outbound", "at": "2025-03-03T11:00"}
     answer = signed_in.post(at(handoff, "log_attempt"), typed, headers=ROW)
     assert (answer.status_code, Attempt.objects.count()) == (422, 0)
-    assert "11:00" in text_of(answer) and "is still to come; log what has happened." in text_of(answer)
+    assert "11:00" in text_of(answer) and "is in the future; log what has happened." in text_of(answer)
 
 
 def test_a_call_is_logged_whatever_others_did_meanwhile(signed_in, handoff, mona, travel):
