@@ -119,6 +119,15 @@ class BusinessTime:
         spans = np.array([max(-1, min(allowance // _MICROSECOND, _ENDLESS))]).view(_SPAN)
         return _datetime(self.deadline_many(starts, spans).view(np.int64)[0])
 
+    def leaving(self, start: datetime, allowance: timedelta) -> datetime:
+        """The last instant, in UTC, at which no more than `allowance` of open time since `start` is used up.
+
+        That is Monday's opening rather than Friday's closing bell. Raises `ValueError` where open time ends before
+        more than that is used up.
+        """
+        positions = self.position_many(np.array([_microseconds(start)]).view(_INSTANT)) + allowance // _MICROSECOND
+        return _datetime(self.leaving_many(positions).view(np.int64)[0])
+
     def windows(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
         """The open windows between two aware datetimes as (open, close) in UTC, clipped to that half-open span."""
         first, last = _microseconds(start), _microseconds(end)

@@ -36,6 +36,9 @@ UNIT_SECONDS = {
 }
 
 
+# One for all, because it is compiled when it is first asked.
+ALWAYS = BusinessTime.always()
+
 # What comes of reading terms that somebody spoiled.
 UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError, ObjectDoesNotExist)
 
@@ -141,7 +144,7 @@ class Terms:
     def business_times(self, closures: Mapping[int, list[date]]) -> dict[str | None, BusinessTime]:
         """Every calendar of the terms with the closures added since; under None the one that is always open."""
         named = {name: thaw(frozen, closures.get(frozen["id"], ())) for name, frozen in self.calendars.items()}
-        return {None: BusinessTime.always(), **named}
+        return {None: ALWAYS, **named}
 
     def promise(self, code: str) -> Promise:
         """The commitment with this code."""

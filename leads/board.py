@@ -17,7 +17,7 @@ from agreements.business_time import BusinessTime
 from agreements.calendars import closures_by_calendar
 from agreements.catalogue import CATALOGUE
 from agreements.models import Commitment, Version, local_midnight
-from leads import misses, owing, staffing, timeline, worklist
+from leads import misses, owing, soon, staffing, timeline, worklist
 from leads.models import Assignment, Attempt, Clock, Handoff
 from leads.roster import Member
 from leads.staffing import Staff, Standing
@@ -108,7 +108,8 @@ def of(teams: QuerySet[Team], *, now: datetime, zone: ZoneInfo, is_whole: bool =
     staff = staffing.of(teams, now=now)
     ids, most = [one.team.pk for one in staff], ALL if is_whole else SHOWN
     today = now.astimezone(zone).date()
-    calendars = _calendars(ids)
+    closures = closures_by_calendar()
+    calendars = _calendars(ids, closures)
     due = _due(ids, calendars, now)
     due_count = due.values("handoff").order_by().distinct().count()
     owed = _by_handoff(due[: most * 4], most)
@@ -119,6 +120,8 @@ def of(teams: QuerySet[Team], *, now: datetime, zone: ZoneInfo, is_whole: bool =
     handoffs = {one.pk: one for one in (*(clock.handoff for clock in (*clocks, *missed_clocks)), *queue)}
     attempts = timeline.attempts_of(list(handoffs.values()))
     free = {one.team.pk: free_now(one) for one in staff}
+    versions = Version.objects.filter(pk__in={one.version_id for one in handoffs.values()}).order_by()
+    until = soon.by_commitment(versions.values_list("pk", "terms_hash", "created_at"), closures, now=now)
 
     def waiting(handoff: Handoff, clocks: Sequence[Clock], since: datetime | None = None) -> Waiting:
         tries = _tries(handoff, attempts)
@@ -126,7 +129,7 @@ def of(teams: QuerySet[Team], *, now: datetime, zone: ZoneInfo, is_whole: bool =
         others = [one for one in free.get(handoff.team_id, ()) if one.key != handoff.owner_id]
         return Waiting(
             handoff,
-            owing.next_owed(clocks, len(tries), now=now, zone=zone, is_accepted=is_accepted),
+            owing.next_owed(clocks, len(tries), now=now, zone=zone, soon=until, is_accepted=is_accepted),
             max(len(clocks) - 1, 0),
             misses.tried(tries, now=now, zone=zone),
             others,
@@ -182,7 +185,7 @@ def _before(now: datetime) -> Q:
     return Q(due_at__lte=now)
 
 
-def _calendars(teams: Sequence[int]) -> dict[BusinessTime, list[int]]:
+def _calendars(teams: Sequence[int], closures: Mapping[int, list[date]]) -> dict[BusinessTime, list[int]]:
     """The calendars that the promises of sales are worked by, each with the ids of its commitments.
 
     A limit in calendar time runs through the night as well, but is kept by people with opening hours; so what comes due
@@ -193,7 +196,7 @@ def _calendars(teams: Sequence[int]) -> dict[BusinessTime, list[int]]:
     by_version: dict[Version, list[Commitment]] = {}
     for row in rows.select_related("version"):
         by_version.setdefault(row.version, []).append(row)
-    closures, found = closures_by_calendar(), {}
+    found: dict[BusinessTime, list[int]] = {}
     for version, commitments in by_version.items():
         try:
             agreed = terms.of(version)

@@ -23,6 +23,7 @@ from leads import (
     ladder,
     owing,
     qualification,
+    soon,
     strips,
     timekeeping,
     timeline,
@@ -200,7 +201,12 @@ def of(handoff: Handoff, user: User, *, now: datetime, zone: ZoneInfo) -> Dossie
         ahead=[event for event in events if event.is_ahead],
         earlier=[attempt for attempt in attempts if attempt.at < handoff.qualified_at and not attempt.voided_at],
         owed=owing.next_owed(
-            _owed(handoff, now), len(tries), now=now, zone=zone, is_accepted=handoff.stage != Handoff.Stage.MQL
+            _owed(handoff, now),
+            len(tries),
+            now=now,
+            zone=zone,
+            soon=soon.of(agreed, timekeeping.promises_of(handoff.version, agreed), closures, now=now),
+            is_accepted=handoff.stage != Handoff.Stage.MQL,
         ),
         held=next((held for held in handoff.holds.all() if held.ended_at is None), None),
         others=list(Handoff.objects.visible_to(user).filter(lead=handoff.lead).exclude(pk=handoff.pk)),

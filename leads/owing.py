@@ -3,7 +3,7 @@
 Reads nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -15,14 +15,17 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from agreements.business_time import BusinessTime
 from agreements.models import Commitment
 from leads import clocks
 from leads.models import Clock
 from slaportal import formats
 from slaportal.templatetags.display import NBSP, duration
 
+# Soon is what has no more than this left of the time that its promise counts.
 SOON = timedelta(hours=1)
 WEEK = 7
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Group(TextChoices):
@@ -61,27 +64,50 @@ class Owed:
 
 
 class Debt(NamedTuple):
-    """A promise with a time limit that nothing has stopped: its commitment, or the id of it."""
+    """A promise with a time limit that nothing has stopped: its commitment, or the id of it; and until when what it is
+    due by is soon (`soon_until`), where it does not count every hour.
+    """
 
     due_at: datetime
     is_missed: bool
     promise: Any
+    soon: datetime | None = None
 
     def is_late(self, now: datetime) -> bool:
         return self.is_missed or self.due_at < now
 
+    def is_soon(self, now: datetime) -> bool:
+        return self.due_at <= (self.soon or now + SOON)
+
+
+def soon_until(calendar: BusinessTime | None, *, now: datetime) -> datetime:
+    """Whatever is due by this moment has at most an hour of the calendar's time left; without one every hour counts.
+
+    On a Friday at 16:50, of an office that closes at 17:30, it is Monday at 9:20; at 16:30 it is Monday's opening.
+    """
+    if calendar is None:
+        return now + SOON
+    try:
+        return calendar.leaving(now, SOON)
+    except ValueError:
+        return NEVER  # less than an hour is left before it closes for good
+
 
 def first(debts: Iterable[Debt], *, now: datetime) -> Debt | None:
-    """What is owed first, of debts by their due time: what can still be kept within the hour, else what is overdue,
+    """What is owed first, of debts by their due time: what can still be kept and is due soon, else what is overdue,
     else what is due next.
+
+    Of two promises with calendars of their own the one that is due later may be the one that is due soon.
     """
-    late = ahead = None
+    soon = late = ahead = None
     for debt in debts:
         if debt.is_late(now):
             late = late or debt
+        elif debt.is_soon(now):
+            soon = soon or debt
         else:
             ahead = ahead or debt
-    return ahead if ahead and (late is None or ahead.due_at <= now + SOON) else late
+    return soon or late or ahead
 
 
 def midnight(now: datetime, zone: ZoneInfo) -> datetime:
@@ -96,14 +122,15 @@ def group_of(debt: Debt | None, *, now: datetime, until: datetime, is_held: bool
         return Group.HELD
     if debt is None:
         return Group.LATER
-    if debt.is_late(now) or debt.due_at <= now + SOON:
+    if debt.is_late(now) or debt.is_soon(now):
         return Group.NOW
     return Group.TODAY if debt.due_at < until else Group.LATER
 
 
 def place(group: Group, debt: Debt | None, *, now: datetime) -> tuple[int, int, float]:
-    """Sorts a list: by group, then by the time left. Of what is overdue the latest comes first, because it is the most
-    likely to be saved; what owes nothing comes last.
+    """Sorts a list: by group, then by due time, because within one calendar that is the order of the business time
+    left. Of what is overdue the latest comes first, because it is the most likely to be saved; what owes nothing comes
+    last.
     """
     if debt is None:
         return PLACES[group], 2, 0
@@ -135,10 +162,22 @@ DOING = {
 
 
 def next_owed(
-    owed: Sequence[Clock], tries: int, *, now: datetime, zone: ZoneInfo, is_accepted: bool = False
+    owed: Sequence[Clock],
+    tries: int,
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+    soon: Mapping[int, datetime],
+    is_accepted: bool = False,
 ) -> Owed | None:
-    """What is owed first, of clocks by their due time, as a rep reads it who has tried so often."""
-    debts = (Debt(clock.due_at, clock.state == clocks.MISSED, clock.commitment) for clock in owed)
+    """What is owed first, of clocks by their due time, as a rep reads it who has tried so often.
+
+    `soon` has the `soon_until` of commitments, by id; whatever stands not in it counts every hour.
+    """
+    debts = (
+        Debt(clock.due_at, clock.state == clocks.MISSED, clock.commitment, soon.get(clock.commitment_id))
+        for clock in owed
+    )
     debt = first(debts, now=now)
     return debt and in_words(debt, debt.promise, tries, now=now, zone=zone, is_accepted=is_accepted)
 
@@ -147,7 +186,7 @@ def in_words(
     debt: Debt, promise: Commitment, tries: int, *, now: datetime, zone: ZoneInfo, is_accepted: bool = False
 ) -> Owed:
     """A debt as a rep reads it who has tried so often."""
-    shown = due(debt.due_at, now=now, zone=zone, is_missed=debt.is_missed)
+    shown = due(debt, now=now, zone=zone)
     return Owed(to_do(promise, tries, is_accepted=is_accepted), shown, promise.title)
 
 
@@ -170,21 +209,22 @@ def _cardinal(number: int) -> str:
     return str(CARDINALS[number - 1]) if number <= len(CARDINALS) else str(number)
 
 
-def due(at: datetime, *, now: datetime, zone: ZoneInfo, is_missed: bool = False, language: str | None = None) -> Due:
-    """“41 min”, “Tue 10:40” or “12 Mar”; red once it is missed, amber within the hour.
+def due(debt: Debt, *, now: datetime, zone: ZoneInfo, language: str | None = None) -> Due:
+    """“41 min”, “Tue 10:40” or “12 Mar”; red once it is missed, amber while it is due soon.
 
     A list gives the language that is spoken now, because to ask for it takes as long as to find the words.
     """
     language = language or get_language()
-    local, is_late = at.astimezone(zone), is_missed or at < now
+    at, is_late = debt.due_at, debt.is_late(now)
+    local = at.astimezone(zone)
     is_today = local.date() == now.astimezone(zone).date()
     if is_today:
         words = duration(abs(at - now)) + (f"{NBSP}{_('late')}" if is_late else "")
     else:
         words = in_short(at, now=now, zone=zone, language=language).replace(" ", NBSP)
         words = _("since %(moment)s") % {"moment": words} if is_late else words
-    tone = "bad" if is_late else "warn" if at <= now + SOON else ""
-    exact = f"{_day(local.date(), language)}, {local:%H:%M:%S} ({zone.key})"
+    tone = "bad" if is_late else "warn" if debt.is_soon(now) else ""
+    exact = f"{_day(local.date(), language)}, {local:%H:%M:%S} ({zone.key}); {at.astimezone(UTC):%H:%M:%S} UTC"
     return Due(at, words, tone, exact, local.isoformat(), ticks=is_today or timedelta() <= at - now <= SOON)
 
 

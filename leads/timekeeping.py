@@ -142,7 +142,7 @@ def _evaluate_locked(rows: Sequence[tuple[int, int]], now: datetime) -> int:
     closures = closures_by_calendar()
     versions = Version.objects.filter(pk__in=by_version).select_related("agreement")
     for version in versions.only("terms_hash", "created_at", "agreement__time_zone"):
-        agreed, promises, steps = _signed(version)
+        agreed, promises, steps = signed(version.pk, version.terms_hash, version.created_at)
         ids = by_version[version.pk]
         history = facts.load(ids, agreed, version.agreement_id, promises=promises, steps=steps)
         verdicts = clocks.evaluate(agreed, agreed.business_times(closures), history, max(now, newest(history)))
@@ -160,11 +160,9 @@ class Signed(NamedTuple):
     steps: dict[int, tuple[int, int]]
 
 
-def _signed(version: Version) -> Signed:
+def signed(pk: int, terms_hash: str, created_at: datetime) -> Signed:
     """What is frozen is read once by each process, because nothing of it can change; a draft each time."""
-    if not version.terms_hash:
-        return _read(version.pk)
-    return read_once(version.pk, version.terms_hash, version.created_at)
+    return read_once(pk, terms_hash, created_at) if terms_hash else _read(pk)
 
 
 def _read(pk: int) -> Signed:

@@ -7,7 +7,7 @@ is read at each look (`facts.columns`). Only the rows of one page are read in fu
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -20,7 +20,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from agreements.catalogue import CATALOGUE
-from leads import facts, filters, meanwhile, owing, routing
+from leads import facts, filters, meanwhile, owing, routing, soon
 from leads.models import Assignment, AttemptOutcome, Clock, Handoff, Hold, Lead
 from leads.owing import SOON, Debt, Group, Owed, in_short
 from slaportal import roles
@@ -37,7 +37,7 @@ GROUPS = list(Group)
 class Listing:
     """Handoffs in the order in which they are to be worked (`owing.place`), as columns: which group each is in, when
     what is owed first is due, whether it was missed, of which kind it is (its place among `SALES_KINDS` from 1 on; 0:
-    nothing is owed) and how many attempts are agreed.
+    nothing is owed), how many attempts are agreed, and until when what is due by that promise is soon.
     """
 
     pks: np.ndarray
@@ -46,6 +46,7 @@ class Listing:
     is_missed: np.ndarray
     kinds: np.ndarray
     attempts: np.ndarray
+    soon: np.ndarray
 
     def __len__(self) -> int:
         return len(self.pks)
@@ -55,9 +56,11 @@ class Listing:
 
     def debts(self) -> list[Debt | None]:
         """What is owed first."""
-        moments = (moment and moment.replace(tzinfo=UTC) for moment in self.due.tolist())
-        owed = zip(moments, self.is_missed.tolist(), self.kinds.tolist(), self.attempts.tolist(), strict=True)
-        return [Debt(due, missed, _promise(kind, attempts)) if kind else None for due, missed, kind, attempts in owed]
+        columns = (self.due, self.is_missed, self.kinds, self.attempts, self.soon)
+        return [
+            Debt(due.replace(tzinfo=UTC), missed, _promise(kind, attempts), until.replace(tzinfo=UTC)) if kind else None
+            for due, missed, kind, attempts, until in zip(*(column.tolist() for column in columns), strict=True)
+        ]
 
 
 class Promise(NamedTuple):
@@ -192,14 +195,19 @@ LISTED = f"""
             SELECT 1 FROM leads_assignment a WHERE a.id = c.charged_to_id AND a.owner_id = h.owner_id))
     WHERE """  # noqa: S608 (our own words)
 OWED = np.dtype([("handoff", "i8"), ("due_at", "M8[us]"), ("packed", "i8")])
+# Commitments and, so that no further question is asked, the days that were closed after the terms were signed
+# (`calendars.closures_by_calendar`): a row has either.
 _PLACES = " ".join(f"WHEN '{kind}' THEN {place}" for place, kind in enumerate(SALES_KINDS, 1))
 PROMISED = f"""
-    SELECT p.id, CASE p.kind {_PLACES} END, p.attempts
-    FROM picked JOIN agreements_commitment p ON p.id = picked.id"""  # noqa: S608 (our own words)
-PROMISE = np.dtype([("id", "i8"), ("kind", "i8"), ("attempts", "i8")])
+    SELECT p.id, CASE p.kind {_PLACES} END, p.attempts, v.id, v.terms_hash, v.created_at, NULL, NULL
+    FROM picked JOIN agreements_commitment p ON p.id = picked.id JOIN agreements_version v ON v.id = p.version_id
+    UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, c.calendar_id, c.date
+    FROM agreements_closure c WHERE c.withdrawn_at IS NULL"""  # noqa: S608 (our own words)
+PROMISE = np.dtype([("kind", "i8"), ("attempts", "i8"), ("soon", "M8[us]")])
 OF_A_PERSON = "h.owner_id = %s AND h.ended_at IS NULL"
-OF_A_QUEUE = """h.id IN (SELECT id FROM leads_handoff WHERE owner_id IS NULL AND ended_at IS NULL AND team_id = %s
-    ORDER BY qualified_at, id LIMIT %s)"""
+# As `HandoffQuerySet.waiting` has it.
+WAITING = "FROM leads_handoff WHERE owner_id IS NULL AND ended_at IS NULL AND team_id = %s"
+OF_A_QUEUE = f"h.id IN (SELECT id {WAITING} ORDER BY qualified_at, id LIMIT %s)"
 
 
 SEEN = """
@@ -216,43 +224,58 @@ def of(user: User) -> QuerySet[Handoff]:
 def listing(where: str, *values: object, now: datetime, zone: ZoneInfo) -> Listing:
     """The handoffs `h` for which a condition in SQL holds, in order."""
     read = facts.columns(LISTED + where, values, OWED)
-    moment, soon, until = (
-        np.datetime64(one.astimezone(UTC).replace(tzinfo=None), "us")
-        for one in (now, now + SOON, owing.midnight(now, zone))
-    )
+    moment, until = _instant(now), _instant(owing.midnight(now, zone))
     read = read[np.lexsort((read["packed"], read["due_at"], read["handoff"]))]
     pks, begin = np.unique(read["handoff"], return_index=True)
     is_missed, is_held = (read["packed"] & 1) > 0, (read["packed"] & 2) > 0
-    kinds, attempts = _promised(read["packed"] // 4)
-    is_owed = kinds > 0
+    promised = _promised(read["packed"] // 4, now=now)
+    is_owed = promised["kind"] > 0
     is_late = is_owed & (is_missed | (read["due_at"] < moment))
-    ahead, late = _first(is_owed & ~is_late, begin), _first(is_late, begin)
+    is_ahead, is_soon = is_owed & ~is_late, is_owed & (read["due_at"] <= promised["soon"])
     # As `owing.first` has it.
-    is_soon = (ahead >= 0) & (read["due_at"][ahead] <= soon)
-    first = np.where((late < 0) | is_soon, ahead, late)
+    soonest, late, ahead = (_first(wanted, begin) for wanted in (is_ahead & is_soon, is_late, is_ahead))
+    first = np.select([soonest >= 0, late >= 0], [soonest, late], ahead)
     due = np.where(first >= 0, read["due_at"][first], np.datetime64("NaT"))
-    is_late = (first >= 0) & is_late[first]
+    is_late, is_soon = ((first >= 0) & column[first] for column in (is_late, is_soon))
     # As `owing.group_of` has it.
     groups = np.select(
-        [is_held[begin], first < 0, is_late | (due <= soon), due < until],
+        [is_held[begin], first < 0, is_late | is_soon, due < until],
         [owing.PLACES[group] for group in (Group.HELD, Group.LATER, Group.NOW, Group.TODAY)],
         owing.PLACES[Group.LATER],
     )
     # As `owing.place` has it.
     left = np.where(is_late, -due.astype("i8"), due.astype("i8"))
     order = np.lexsort((pks, left, np.where(first < 0, 2, is_late), groups))
-    kinds, attempts = (np.where(first >= 0, column[first], 0) for column in (kinds, attempts))
-    return Listing(pks, groups, due, (first >= 0) & is_missed[first], kinds, attempts)[order]
+    kinds, attempts = (np.where(first >= 0, promised[name][first], 0) for name in ("kind", "attempts"))
+    return Listing(pks, groups, due, (first >= 0) & is_missed[first], kinds, attempts, promised["soon"][first])[order]
 
 
-def _promised(commitments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The kind of each, as its place among `SALES_KINDS` from 1 on (0: sales promised nothing), and its attempts."""
+def _promised(commitments: np.ndarray, *, now: datetime) -> np.ndarray:
+    """Of each its kind, as its place among `SALES_KINDS` from 1 on (0: sales promised nothing), its attempts, and until
+    when what is due by it is soon.
+    """
     ids, places = np.unique(commitments, return_inverse=True)
     given, parameters = facts.picked(ids)
-    read = facts.columns(PROMISED, parameters, PROMISE, given=given)
-    said = np.zeros(len(ids), PROMISE)
-    said[np.searchsorted(ids, read["id"])] = read
-    return said["kind"][places], said["attempts"][places]
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH {given} {PROMISED}", parameters)
+        read = cursor.fetchall()
+    versions, closures = set(), defaultdict(list)
+    for pk, _kind, _attempts, version, terms_hash, created_at, calendar, closed in read:
+        if pk is None:
+            closures[calendar].append(date.fromisoformat(closed) if isinstance(closed, str) else closed)
+            continue
+        # SQLite says moments without a zone, and what was read once is found again by the moment.
+        versions.add((version, terms_hash, created_at if created_at.tzinfo else created_at.replace(tzinfo=UTC)))
+    # In order, so that the evaluation and the list share one compiled calendar.
+    known = soon.by_commitment(versions, {calendar: sorted(days) for calendar, days in closures.items()}, now=now)
+    moments = {until: _instant(until) for until in {*known.values(), now + SOON}}
+    said = {pk: (kind or 0, attempts or 0, moments[known.get(pk, now + SOON)]) for pk, kind, attempts, *_rest in read}
+    nothing = (0, 0, moments[now + SOON])
+    return np.array([said.get(pk, nothing) for pk in ids.tolist()], PROMISE)[places]
+
+
+def _instant(moment: datetime) -> np.datetime64:
+    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
 
 
 def _first(wanted: np.ndarray, begin: np.ndarray) -> np.ndarray:
@@ -266,7 +289,7 @@ def _first(wanted: np.ndarray, begin: np.ndarray) -> np.ndarray:
 
 def in_words(listed: Listing, *, now: datetime) -> str:
     """“14 open · 2 due within the hour · 3 overdue · 1 on hold”."""
-    moment = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us")
+    moment = _instant(now)
     is_now = listed.groups == owing.PLACES[Group.NOW]
     late = int((is_now & (listed.is_missed | (listed.due < moment))).sum())
     counts = (
@@ -325,7 +348,7 @@ def rows(listed: Listing, *, now: datetime, zone: ZoneInfo) -> list[Row]:
         mine, is_accepted, owed = tries.get(pk, ()), one.stage != Handoff.Stage.MQL, None
         if debt:
             doing = _to_do(debt.promise, len(mine), is_accepted, language)
-            due = owing.due(debt.due_at, now=now, zone=zone, is_missed=debt.is_missed, language=language)
+            due = owing.due(debt, now=now, zone=zone, language=language)
             owed = Owed(doing, due, debt.promise.title)
         words = _tried(mine, language, now=now, zone=zone)
         if is_accepted and one.ended_at is None:
@@ -366,7 +389,11 @@ def words() -> dict[str, str]:
 
 def queue(user: User, *, now: datetime, zone: ZoneInfo) -> Queue | None:
     """What waits in the queue of the person's team, the first of it in the order of the list; None where nothing."""
-    count = Handoff.objects.waiting().filter(team=user.team_id).count() if user.team_id else 0
+    if not user.team_id:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) {WAITING}", [user.team_id])
+        (count,) = cursor.fetchone()
     if not count or not user.has_role(roles.REP):
         return None
     listed = listing(OF_A_QUEUE, user.team_id, QUEUE_READ, now=now, zone=zone)

@@ -29,7 +29,9 @@
       const words = isLate ? `${duration(Math.abs(left))}${NBSP}${said.late}` : duration(left);
       if (time.textContent !== words) time.textContent = words;
       time.classList.toggle("bad", isLate);
-      time.classList.toggle("warn", !isLate && left <= SOON);
+      // An hour of business time may be longer by the clock: what came amber stays amber until it is late.
+      if (isLate) time.classList.remove("warn");
+      else if (left <= SOON) time.classList.add("warn");
     });
   }
   setInterval(tick, 1000);

@@ -326,6 +326,18 @@ def test_the_end_of_a_window_is_left_at_the_next_opening():
     assert calendar.leaving_many(friday) == utc64(berlin("2024-03-04T09:00"))
 
 
+def test_an_allowance_is_left_at_the_next_opening():
+    calendar = make_office()
+    for start, minutes, until in (
+        ("2024-03-01T10:00", 60, "2024-03-01T11:00"),
+        ("2024-03-01T16:30", 60, "2024-03-04T09:00"),
+        ("2024-03-01T17:00", 60, "2024-03-04T09:30"),
+        ("2024-03-02T12:00", 0, "2024-03-04T09:00"),
+    ):
+        found = calendar.leaving(berlin(start), timedelta(minutes=minutes))
+        assert (found, found.utcoffset()) == (berlin(until), timedelta()), start
+
+
 def test_inside_a_window_a_position_has_one_instant():
     calendar = make_office()
     moment = utc64(berlin("2024-03-01T10:00"))

@@ -57,6 +57,13 @@ def test_a_limit_that_runs_by_night_is_seen_while_somebody_is_at_work_to_keep_it
     assert names(shown(mona, friday + 4 * HOUR).due) == ["A"]  # 14:00: they end on Monday
 
 
+def test_a_row_is_amber_by_the_business_time_that_is_left(version, mona, ron):
+    at = MONDAY + 4 * DAY + 3 * HOUR + 40 * MINUTE
+    receive("A", now=at, received_at=at)  # Fri 13:40, due Mon 9:10
+    sixteen_25, sixteen_50 = (at + minutes * MINUTE for minutes in (165, 190))
+    assert [shown(mona, now).due.rows[0].owed.due.tone for now in (sixteen_25, sixteen_50)] == ["", "warn"]
+
+
 def test_each_names_who_is_on_shift_and_free_the_least_busy_first(version, mona, ron, ruth, sales):
     busy, asleep, away = (make_user(f"{name}@example.com", roles.REP, team=sales) for name in ("rolf", "rosa", "rhea"))
     works(asleep, monday="14:00-18:00")

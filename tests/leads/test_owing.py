@@ -1,11 +1,12 @@
 """What is owed next, in a rep's words, and where that puts a lead in the list. Pure functions."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from agreements.business_time import BusinessTime
 from leads import owing
 from leads.owing import Debt, Group
 from tests.conftest import MONDAY
@@ -56,6 +57,73 @@ def test_what_can_still_be_kept_within_the_hour_comes_first(hours, found):
     assert (first and first.due_at) == (None if found is None else MONDAY + found * HOUR)
 
 
+WEEK = {day: [("09:00", "17:30")] for day in range(5)}
+OFFICE = BusinessTime("Europe/Berlin", WEEK)
+HOLIDAY = BusinessTime("Europe/Berlin", WEEK, closed=["2025-03-03"])
+NIGHTS = BusinessTime("Europe/Berlin", {day: [("22:00", "24:00")] for day in range(7)})
+LAST_DAY = BusinessTime("Europe/Berlin", {}, special={"2025-03-03": [("09:00", "09:30")]})
+
+
+def berlin(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=BERLIN).astimezone(UTC)
+
+
+SOON_UNTIL = [
+    (OFFICE, "2025-02-28 11:00", "2025-02-28 12:00"),
+    (OFFICE, "2025-02-28 16:29", "2025-02-28 17:29"),
+    (OFFICE, "2025-02-28 16:30", "2025-03-03 09:00"),  # the opening is as near as the closing bell
+    (OFFICE, "2025-02-28 16:50", "2025-03-03 09:20"),
+    (OFFICE, "2025-02-28 23:00", "2025-03-03 10:00"),
+    (OFFICE, "2025-03-04 02:00", "2025-03-04 10:00"),
+    (HOLIDAY, "2025-02-28 16:50", "2025-03-04 09:20"),
+    (NIGHTS, "2025-02-28 12:00", "2025-02-28 23:00"),
+    (None, "2025-02-28 16:50", "2025-02-28 17:50"),
+]
+
+
+@pytest.mark.parametrize(("calendar", "now", "until"), SOON_UNTIL)
+def test_soon_is_what_has_an_hour_of_business_time_left(calendar, now, until):
+    now, until = berlin(now), berlin(until)
+    assert owing.soon_until(calendar, now=now) == until
+    left = (calendar or BusinessTime.always()).elapsed
+    assert left(now, until) <= HOUR < left(now, until + timedelta(microseconds=1))
+
+
+def test_what_is_due_before_the_last_closing_is_soon_when_less_than_an_hour_is_left():
+    assert owing.soon_until(LAST_DAY, now=berlin("2025-02-28 16:50")) == owing.NEVER
+
+
+@pytest.mark.parametrize(
+    ("calendar", "now", "due_at", "group", "tone"),
+    [
+        (OFFICE, "2025-02-28 16:50", "2025-03-03 09:10", Group.NOW, "warn"),  # 50 minutes
+        (OFFICE, "2025-02-28 16:50", "2025-03-03 09:20", Group.NOW, "warn"),  # 60 minutes
+        (OFFICE, "2025-02-28 16:50", "2025-03-03 09:21", Group.LATER, ""),
+        (OFFICE, "2025-03-03 02:00", "2025-03-03 09:14", Group.NOW, "warn"),
+        (OFFICE, "2025-03-03 02:00", "2025-03-03 10:01", Group.TODAY, ""),
+        (HOLIDAY, "2025-02-28 16:50", "2025-03-04 09:10", Group.NOW, "warn"),
+        (LAST_DAY, "2025-02-28 16:50", "2025-03-03 09:29", Group.NOW, "warn"),
+        (None, "2025-02-28 16:50", "2025-03-03 09:10", Group.LATER, ""),
+        (None, "2025-02-28 16:50", "2025-02-28 17:50", Group.NOW, "warn"),
+    ],
+)
+def test_group_and_tone_go_by_the_business_time_that_is_left(calendar, now, due_at, group, tone):
+    now = berlin(now)
+    owed = Debt(berlin(due_at), False, None, owing.soon_until(calendar, now=now))
+    assert owing.group_of(owed, now=now, until=owing.midnight(now, BERLIN)) == group
+    assert owing.due(owed, now=now, zone=BERLIN).tone == tone
+
+
+def test_of_two_calendars_what_is_due_later_may_be_what_is_due_soon():
+    now = berlin("2025-02-28 16:50")
+    sunday = Debt(berlin("2025-03-02 12:00"), False, "every hour counts")
+    monday = Debt(berlin("2025-03-03 09:10"), False, "office", owing.soon_until(OFFICE, now=now))
+    late = Debt(now - HOUR, False, "late")
+    assert owing.first([sunday, monday], now=now) == monday
+    assert owing.first([late, sunday, monday], now=now) == monday
+    assert owing.first([late, sunday], now=now) == late
+
+
 @pytest.mark.parametrize(
     ("owed", "is_held", "group"),
     [
@@ -92,5 +160,5 @@ def test_of_what_is_overdue_the_latest_comes_first_and_what_owes_nothing_last():
     ],
 )
 def test_time_left_goes_on_by_itself_where_it_is_said_in_hours(hours, words, tone, ticks):
-    due = owing.due(MONDAY + hours * HOUR, now=MONDAY, zone=BERLIN)
+    due = owing.due(debt(hours), now=MONDAY, zone=BERLIN)
     assert (due.words.replace("\N{NO-BREAK SPACE}", " "), due.tone, due.ticks) == (words, tone, ticks)
