@@ -1,5 +1,6 @@
 """What others did with a handoff since somebody looked at it, in sentences for whoever comes second. Reads only."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from leads.models import Disposition, Handoff, Verdict
+from leads.models import Attempt, Disposition, Handoff, Verdict
 from leads.owing import in_short
 from slaportal.models import User
 
@@ -23,13 +24,37 @@ DID = {
 
 def told(handoff: Handoff, seen: str, *, reader: User, now: datetime, zone: ZoneInfo) -> list[str]:
     """`since`, of a moment as a form sends it; what is none tells nothing."""
+    moment = _moment(seen)
+    return since(handoff, moment, reader=reader, now=now, zone=zone) if moment else []
+
+
+def tried_too(
+    handoff: Handoff, seen: str, own: Sequence[Attempt], *, reader: User, now: datetime, zone: ZoneInfo
+) -> list[str]:
+    """Attempts that people have logged with the lead since the reader looked, besides these of their own. They refuse
+    nothing, since two calls are two calls.
+    """
+    if (moment := _moment(seen)) is None:
+        return []
+    rows = Attempt.objects.valid().filter(lead=handoff.lead_id, entered_at__gt=moment, from_system=False)
+    rows = rows.exclude(pk__in=[one.pk for one in own]).select_related("by").order_by("entered_at", "pk")
+    return [
+        _("%(who)s logged “%(attempt)s” meanwhile (%(at)s).")
+        % {
+            "who": _("You") if one.by == reader else one.by,
+            "attempt": one,
+            "at": in_short(one.entered_at, now=now, zone=zone),
+        }
+        for one in rows
+    ]
+
+
+def _moment(seen: str) -> datetime | None:
     try:
         moment = parse_datetime(seen)
     except ValueError:
-        moment = None
-    if moment is None or timezone.is_naive(moment):
-        return []
-    return since(handoff, moment, reader=reader, now=now, zone=zone)
+        return None
+    return None if moment is None or timezone.is_naive(moment) else moment
 
 
 def since(handoff: Handoff, seen: datetime, *, reader: User, now: datetime, zone: ZoneInfo) -> list[str]:

@@ -233,6 +233,9 @@ def act(request: HttpRequest, pk: int, name: str) -> HttpResponse:
         # A second click on the same: the first is what can be taken back.
         done = list(Attempt.objects.valid().filter(lead=found.lead, by=request.user).order_by("-entered_at", "-pk")[:1])
         said = f"{found}: {_('logged a moment ago; the second click adds nothing.')}"
+    if doing.undo == "attempt":
+        zone, seen = timezone.get_current_timezone(), request.POST.get("seen", "")
+        said = " ".join([said, *meanwhile.tried_too(found, seen, done, reader=request.user, now=now, zone=zone)])
     if getattr(form, "is_late", False):
         said += f" {forms.LATE}"
     return _answer(request, found, Answer(said=said, undo=_undo(doing, found, done)))

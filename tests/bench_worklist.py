@@ -148,7 +148,9 @@ def compare() -> int:
     headers = {"X-Row": "1"}
     plain, click = benches.turns(
         lambda n: client.post(f"/bench/{mine[n % OPEN]}", headers=headers),
-        lambda n: client.post(f"/leads/{mine[n % OPEN]}/call", headers=headers),
+        lambda n: client.post(
+            f"/leads/{mine[n % OPEN]}/call", {"seen": datetime.now(UTC).isoformat()}, headers=headers
+        ),
     )
     ok &= said("click", click, plain, CLICK_TARGET)
     return 0 if ok else 1

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from html import unescape
 
 import pytest
 from django.http import HttpResponse
@@ -233,6 +234,11 @@ def test_the_same_click_in_two_browsers_is_told_too(signed_in, handoff, travel):
     assert (answer.status_code, "You accepted it (11:00)." in text_of(answer)) == (422, True)
 
 
+def text_of_line(answer: HttpResponse) -> str:
+    """What a line says, also in what its script reads."""
+    return unescape(answer.content.decode()).replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_a_hold_that_was_entered_meanwhile_is_told_whenever_it_began(signed_in, handoff, mona, travel):
     travel.move_to(MONDAY + 2 * HOUR)
     seen = (MONDAY + HOUR).isoformat()
@@ -240,6 +246,19 @@ def test_a_hold_that_was_entered_meanwhile_is_told_whenever_it_began(signed_in, 
     typed = {"reason": reason("duplicate").pk, "seen": seen}
     answer = signed_in.post(at(handoff, "reject"), typed, headers=ROW)
     assert (answer.status_code, "Mona put it on hold" in text_of(answer)) == (422, True)
+
+
+def test_a_call_that_was_logged_meanwhile_is_told_to_whoever_logs_the_next(signed_in, handoff, mona, travel):
+    travel.move_to(MONDAY + HOUR)
+    tracking.log_attempts([tracking.NewAttempt(lead=handoff.lead)], by=mona, now=MONDAY + HOUR)
+    travel.move_to(MONDAY + 2 * HOUR)
+    answer = text_of_line(signed_in.post(at(handoff, "call"), {"seen": MONDAY.isoformat()}, headers=ROW))
+    assert "Mona logged “Outbound call, no answer” meanwhile (11:00)." in answer
+    assert Attempt.objects.count() == 2
+    seen = (MONDAY + 2 * HOUR).isoformat()
+    travel.move_to(MONDAY + 3 * HOUR)
+    again = text_of_line(signed_in.post(at(handoff, "call"), {"seen": seen}, headers=ROW))
+    assert "meanwhile" not in again
 
 
 def test_a_second_click_says_that_it_added_nothing_and_still_offers_the_undo(signed_in, handoff, travel):
