@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
@@ -62,6 +63,8 @@ def my_leads(request: HttpRequest) -> HttpResponse:
         "summary": worklist.in_words(listed, now=now),
         "seen": now.isoformat(),
     }
+    if request.GET:
+        context["words"]["back"] = f"?{urlencode({'next': request.get_full_path()})}"
     if not is_narrowed and page.number == 1:
         context["queue"] = worklist.queue(request.user, now=now, zone=zone)
     return render(request, "leads/my_leads.html", context, status=200 if narrow.is_valid() else 400)

@@ -375,7 +375,7 @@ def row(handoff: Handoff, *, reader: User, now: datetime, zone: ZoneInfo) -> Row
 
 
 def words() -> dict[str, str]:
-    """What every line says alike, translated once."""
+    """What every line says alike, translated once. `back` is what an address needs to lead back to a narrowed list."""
     return {
         "held": _("On hold"),
         "nothing": _("Nothing is due"),
@@ -384,6 +384,7 @@ def words() -> dict[str, str]:
         "accept": _("Accept"),
         "open": _("Open"),
         "more": _("More"),
+        "back": "",
     }
 
 

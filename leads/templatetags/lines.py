@@ -34,7 +34,7 @@ EMAIL = f'<a href="mailto:{{}}">{_icon("mail")}<span>{{}}</span></a>'
 CALL = (
     f'<button class="btn" form="act" formaction="{{0}}call" data-act="call">{_icon("phone_missed")}{{2}}'
     '<kbd aria-hidden="true">c</kbd></button>'
-    f'<a class="btn" href="{{0}}log_attempt" data-act="log_attempt">{_icon("edit_note")}{{3}}'
+    f'<a class="btn" href="{{0}}log_attempt{{7}}" data-act="log_attempt">{_icon("edit_note")}{{3}}'
     '<kbd aria-hidden="true">l</kbd></a>'
 )
 ACCEPT = (
@@ -46,7 +46,7 @@ MORE = (
     f'<a class="btn" href="{{1}}" data-others title="{{6}}">{_icon("more_horiz")}<span class="unseen">{{6}}</span></a>'
 )
 GONE = '<a class="btn" href="{1}">{5}</a>'
-WORDS = ("call", "log", "accept", "open", "more")
+WORDS = ("call", "log", "accept", "open", "more", "back")
 
 
 @register.simple_tag

@@ -283,6 +283,13 @@ def test_a_call_is_logged_whatever_others_did_meanwhile(signed_in, handoff, mona
     assert signed_in.post(at(handoff, "call"), {"seen": MONDAY.isoformat()}, headers=ROW).status_code == 200
 
 
+def test_a_form_of_its_own_leads_back_to_the_narrowed_list(signed_in, handoff):
+    body = unescape(signed_in.get(reverse("my_leads"), {"q": "ines"}).content.decode())
+    link = re.search(r'href="([^"]*/log_attempt[^"]*)"', body).group(1)
+    assert 'href="/leads/?q=ines" data-close' in unescape(signed_in.get(link).content.decode())
+    assert "?next=" not in signed_in.get(reverse("my_leads")).content.decode()
+
+
 @pytest.mark.parametrize("seen", ["", "yesterday", "2025-13-40T00:00", "2025-03-03T09:00"])
 def test_a_moment_that_is_none_refuses_nothing(signed_in, handoff, seen):
     assert signed_in.post(at(handoff, "accept"), {"seen": seen}, headers=ROW).status_code == 200
