@@ -143,7 +143,9 @@ def _lock_handoffs_of(leads: Iterable[Lead]) -> dict[int, list[int]]:
 def _without_double_clicks(attempts: Sequence[NewAttempt], *, by: User | None, now: datetime) -> list[NewAttempt]:
     """Attempts that the same person has not logged just the same for the lead a moment ago (rule A4)."""
     leads = sorted({attempt.lead.pk for attempt in attempts if attempt.lead})
-    just_now = Attempt.objects.valid().filter(lead__in=leads, by=by, entered_at__gt=now - DOUBLE_CLICK)
+    just_now = Attempt.objects.valid().filter(
+        lead__in=leads, by=by, entered_at__gt=now - DOUBLE_CLICK, from_system=False
+    )
     # Without a time it happened when it was entered.
     said = just_now.annotate(said=NullIf("at", "entered_at"))
     same = set(said.values_list("lead", "channel", "direction", "outcome", "note", "said"))

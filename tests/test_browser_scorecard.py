@@ -57,6 +57,7 @@ SAID = {
     r"\d+ / [\d.,]+": "an earlier period, whose scorecard opens beside it",
     r"[\d.,]+ due by now at an even pace": "what was agreed, in proportion to the days",
     r"so far in .*, of which \d+ % is over\.": "how far a month is",
+    r".*[a-z] \(version \d+\)": "a promise with the number of its version",
     r"under version \d+[,.]?( Outcomes count whenever they came\.)?": "the number of a version",
     r"[^\d]*(p90,)?[^\d]* \(rule N\d+\)\.": "the name of a rule",
     r"Within the same source and segment, .*": "what was compared; its groups stand below it",

@@ -109,8 +109,8 @@ def test_a_dispute_of_marketing_asks_nobody(version, ron, max_):
 def test_facts_name_the_row_of_their_handoff_and_come_in_the_order_of_time_and_id(version, ron):
     first, second = handoffs = receive("A", "B")
     later = MONDAY + 5 * HOUR
-    for handoff, hours in ((second, 2), (first, 3), (second, 1), (first, 3)):
-        attempt = tracking.NewAttempt(lead=handoff.lead, at=MONDAY + hours * HOUR)
+    for number, (handoff, hours) in enumerate(((second, 2), (first, 3), (second, 1), (first, 3))):
+        attempt = tracking.NewAttempt(lead=handoff.lead, at=MONDAY + hours * HOUR, note=f"Number {number}")
         tracking.log_attempts([attempt], by=ron, now=later)
     found = load(*reversed(handoffs))
     assert found.handoffs["id"].tolist() == [first.pk, second.pk]

@@ -188,7 +188,7 @@ def test_times_are_shown_in_the_readers_zone(client, handoff, ron, zone, began, 
     assert f"3 Mar 2025, {began}" in shown
     assert f"Mon {began.lstrip('0')} → now: 30 min of 4 h, 3 h 30 left." in shown
     body = client.get(reverse("my_leads")).content.decode()
-    assert f'title="Monday 3 March 2025, {due}:00 ({zone})"' in body
+    assert f'title="Monday 3 March 2025, {due}:00 ({zone}); 13:00:00 UTC"' in body
 
 
 def test_a_typed_time_is_the_readers_and_empty_is_now(client, handoff, ron, travel):
