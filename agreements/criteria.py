@@ -47,14 +47,14 @@ def _has_room(tests: Sequence[Test]) -> bool:
         return all(accepts(test, "") for test in tests)
     for test in tests:
         if test.operator in (Operator.IS, Operator.ONE_OF):
-            return any(_fits(text, tests) for text in test.values)
+            return any(fits(text, tests) for text in test.values)
     lowest = max((float(test.values[0]) for test in tests if test.operator == Operator.AT_LEAST), default=-inf)
     highest = min((float(test.values[0]) for test in tests if test.operator == Operator.AT_MOST), default=inf)
     # Between two numbers lie more than any list excludes, and no list excludes every text that contains another.
-    return _fits(str(lowest), tests) if lowest == highest else lowest < highest
+    return fits(str(lowest), tests) if lowest == highest else lowest < highest
 
 
-def _fits(text: str, tests: Sequence[Test]) -> bool:
+def fits(text: str, tests: Sequence[Test]) -> bool:
     """Whether the value meets them all. A number can be written in many ways, so it may contain anything."""
     value = text.casefold()
     is_number = number_of(value) is not None

@@ -82,9 +82,10 @@ def implies(tests: Iterable[Test], wider: Test) -> bool:
         return False
     for test in mine:
         if test.operator in EXACT:
-            values = [text.casefold() for text in test.values]
-            left = [value for value in values if all(criteria.accepts(other, value) for other in mine)]
-            return all(criteria.accepts(wider, value) for value in left)
+            left = [text.casefold() for text in test.values if criteria.fits(text, mine)]
+            # A number is written in more than one way.
+            is_certain = wider.operator != Operator.CONTAINS or all(criteria.number_of(text) is None for text in left)
+            return is_certain and all(criteria.accepts(wider, value) for value in left)
     if wider.operator == Operator.EMPTY or any(test.operator == Operator.EMPTY for test in mine):
         return any(test.operator == Operator.EMPTY for test in mine) and criteria.accepts(wider, "")
     if wider.operator == Operator.FILLED:

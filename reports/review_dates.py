@@ -95,8 +95,9 @@ def steps(rows: Sequence[Row], spans: Sequence[Span], *, began: datetime, now: d
     due = slots(spans, after=after, now=now)
     known, wanted = {row.day for row in rows}, {slot.day for slot in due}
     missing = [slot for slot in due if slot.day not in known]
-    first = after.astimezone(UTC).date() + timedelta(days=1)  # of a day near the edge nobody can say any more
-    strays = [row for row in rows if row.is_planned and row.day > first and row.day not in wanted]
+    zones = {span.zone for span in spans}  # a row was planned in one of them
+    ahead = [row for row in rows if row.is_planned and all(local(row.day, zone) > after for zone in zones)]
+    strays = [row for row in ahead if row.day not in wanted]
     moved, adopted, cancelled = [], [], []
     # The latest first, so that what lies ahead takes what lies ahead.
     for row in sorted(strays, key=lambda row: row.day, reverse=True):

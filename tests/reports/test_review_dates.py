@@ -6,7 +6,7 @@ from itertools import count
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agreements.cadence import Cadence
@@ -181,7 +181,12 @@ def known(versions: list, zone: ZoneInfo, now: datetime) -> list[Span]:
     return [Span(one[2], one[3], zone, one[1], end) for one, end in zip(signed, ends, strict=True)]
 
 
+NOON, HOUR = datetime(2025, 1, 15, 12, tzinfo=UTC), timedelta(hours=1)
+
+
 @settings(max_examples=40)
+# Signed anew within the hour, before anybody looked again.
+@example((BERLIN, NOON, [(NOON, NOON, "weekly", 4), (NOON + HOUR, NOON + HOUR, "weekly", None)], NOON + DAY, []))
 @given(histories())
 def test_after_any_silences_there_are_the_same_reviews_as_with_a_run_each_day(history):
     zone, first, versions, ends, gaps = history
