@@ -36,8 +36,12 @@ def tried_too(
     """
     if (moment := _moment(seen)) is None:
         return []
-    rows = Attempt.objects.valid().filter(lead=handoff.lead_id, entered_at__gt=moment, from_system=False)
-    rows = rows.exclude(pk__in=[one.pk for one in own]).select_related("by").order_by("entered_at", "pk")
+    fresh = Attempt.objects.valid().filter(lead=handoff.lead_id, entered_at__gt=moment, from_system=False)
+    # Nearly always it is their own alone, which is told by the ids.
+    others = set(fresh.order_by().values_list("pk", flat=True)) - {one.pk for one in own}
+    if not others:
+        return []
+    rows = Attempt.objects.filter(pk__in=others).select_related("by").order_by("entered_at", "pk")
     return [
         _("%(who)s logged “%(attempt)s” meanwhile (%(at)s).")
         % {

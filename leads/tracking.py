@@ -11,7 +11,6 @@ from types import MappingProxyType
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.db.models.functions import NullIf
 from django.utils.translation import gettext as _
 
 from agreements import terms
@@ -146,9 +145,9 @@ def _without_double_clicks(attempts: Sequence[NewAttempt], *, by: User | None, n
     just_now = Attempt.objects.valid().filter(
         lead__in=leads, by=by, entered_at__gt=now - DOUBLE_CLICK, from_system=False
     )
+    rows = just_now.order_by().values_list("lead", "channel", "direction", "outcome", "note", "at", "entered_at")
     # Without a time it happened when it was entered.
-    said = just_now.annotate(said=NullIf("at", "entered_at"))
-    same = set(said.values_list("lead", "channel", "direction", "outcome", "note", "said"))
+    same = {(*said, None if at == entered_at else at) for *said, at, entered_at in rows}
     return [
         attempt
         for attempt in attempts
