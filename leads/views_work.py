@@ -233,8 +233,10 @@ def act(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     told = effects.stopped_by(found, done) if doing.undo in VOIDS else ""
     said = f"{found}: {doing.done} {told}".strip()
     if doing.undo == "attempt" and not done:
-        # A second click on the same: the first is what can be taken back.
-        done = list(Attempt.objects.valid().filter(lead=found.lead, by=request.user).order_by("-entered_at", "-pk")[:1])
+        # A second click on the same: the first can be taken back, unless something else was logged between them.
+        own = Attempt.objects.valid().filter(lead=found.lead, by=request.user, from_system=False)
+        just_now = list(own.filter(entered_at__gt=now - tracking.DOUBLE_CLICK)[:2])
+        done = just_now if len(just_now) == 1 else []
         said = f"{found}: {_('logged a moment ago; the second click adds nothing.')}"
     if doing.undo == "attempt":
         zone, seen = timezone.get_current_timezone(), request.POST.get("seen", "")

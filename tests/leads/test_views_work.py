@@ -270,6 +270,14 @@ def test_a_second_click_says_that_it_added_nothing_and_still_offers_the_undo(sig
     assert undo.search(second).group(1) == undo.search(first).group(1)
 
 
+def test_a_second_click_offers_no_undo_of_something_else(signed_in, handoff, travel):
+    for name in ("call", "mail"):
+        signed_in.post(at(handoff, name), headers=ROW)
+    answer = signed_in.post(at(handoff, "call"), headers=ROW).content.decode()
+    assert "the second click adds nothing" in answer and "data-undo" not in answer
+    assert Attempt.objects.count() == 2
+
+
 def test_a_time_to_come_is_refused_at_its_field_in_the_readers_zone(signed_in, handoff, travel):
     typed = {"did": "call:connected", "direction": "outbound", "at": "2025-03-03T11:00"}
     answer = signed_in.post(at(handoff, "log_attempt"), typed, headers=ROW)
