@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import F
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -118,10 +117,8 @@ def _actions(user: User) -> Iterator[Need]:
 def _decided(user: User) -> Iterator[Need]:
     """What a review decided that the reader does."""
     mine = Decision.objects.owed().filter(owner=user).select_related("review__agreement")
-    for one in mine.order_by(F("due_on").asc(nulls_last=True), "pk"):
-        words = _("Do what was decided: %(what)s") % {"what": one.text}
-        if one.due_on:
-            words = _("Do until %(day)s: %(what)s") % {"day": formats.short_day(one.due_on), "what": one.text}
+    for one in mine.order_by("due_on", "pk"):
+        words = _("Do until %(day)s: %(what)s") % {"day": formats.short_day(one.due_on), "what": one.text}
         yield Need("task_alt", words, str(one.review.agreement), f"{one.review.get_absolute_url()}#decision-{one.pk}")
 
 
